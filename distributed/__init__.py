@@ -1,0 +1,1 @@
+"""The encoder of `siamese/`, carried on Ray: sharding, training, the command line."""

@@ -1,0 +1,6 @@
+"""`python -m distributed` is the command line `siamese`."""
+
+from distributed.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""TensorFlow and Keras, imported quietly. Every module that needs them takes them from here."""
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# What TensorFlow's C++ side writes to stderr when it is loaded, before its log level counts.
+_CHATTER = re.compile(
+    rb"absl::InitializeLog\(\)|Could not find cuda drivers|oneDNN custom operations"
+    rb"|Unable to register cu|TF-TRT Warning|optimized to use available CPU instructions"
+    rb"|To enable the following instructions"
+)
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Hold back what is written to file descriptor 2, then let through all but the known lines."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        real = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(real, 2)
+            os.close(real)
+            held.seek(0)
+            for line in held:
+                if not _CHATTER.search(line):
+                    os.write(2, line)
+
+
+# Must be set before the import.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["KERAS_BACKEND"] = "tensorflow"
+with _without_chatter():
+    import keras
+    import tensorflow as tf
+
+if keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        f"siamese needs Keras on TensorFlow, but Keras was imported before it with the "
+        f"{keras.backend.backend()} backend. Import siamese first, or set KERAS_BACKEND=tensorflow."
+    )
+
+__all__ = ["keras", "tf"]

@@ -1,0 +1,75 @@
+"""Rows of texts -> what a training step takes: padded ids, and who may not be whose negative."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from siamese.recipe import Text
+from siamese.sampling import Rows
+from siamese.vocabulary import Vocabulary
+
+
+# A batch is encoded in parts of like length, so that short texts are not padded to the longest one:
+# the shorter 60 % of the rows, the next 33 % and the longest 7 %. On questions of a bank's customers
+# this leaves 36 % of the positions padding, where one part leaves 73 %.
+PART_ENDS = (0.6, 0.93, 1.0)
+# A smaller batch is encoded in one part.
+MIN_ROWS_FOR_PARTS = 32
+
+
+class Batch(NamedTuple):
+    """One worker's share of a batch: B groups, R = 2 B + H rows (see `sampling.Rows`).
+
+    Attributes:
+        parts: characters of the rows, sorted by length; each part is int32 `[rows, time]`, and
+            all parts together have R rows.
+        places: where each row is among the parts' rows, int32 `[R]`.
+        text_keys: a 64-bit hash of each row's text, int64 `[R]`.
+        own_groups: for each text of each group, the group's place in the share, int32 `[N]`.
+        own_keys: the hash of that text, int64 `[N]`.
+    """
+
+    parts: tuple[np.ndarray, ...]
+    places: np.ndarray
+    text_keys: np.ndarray
+    own_groups: np.ndarray
+    own_keys: np.ndarray
+
+
+def part_count(text: Text, rows: int) -> int:
+    """The number of parts in which a batch with at least so many rows is encoded."""
+    return 1 if text.padding == "max_length" or rows < MIN_ROWS_FOR_PARTS else len(PART_ENDS)
+
+
+def make_batch(rows: Rows, vocabulary: Vocabulary, text: Text) -> Batch:
+    """Encode rows for a training step."""
+    texts = rows.texts
+    own = [key for keys in rows.own for key in keys]
+    keys = _hash([*texts, *own])
+    order = np.argsort([len(t) for t in texts], kind="stable")
+    places = np.empty(len(texts), np.int32)
+    places[order] = np.arange(len(texts), dtype=np.int32)
+    width = text.max_length if text.padding == "max_length" else None
+    ends = PART_ENDS if part_count(text, 2 * len(rows.own)) > 1 else (1.0,)
+    cuts = [0, *(int(end * len(texts)) for end in ends)]
+    return Batch(
+        parts=tuple(
+            vocabulary.encode([texts[i] for i in order[start:end]], text.max_length, width)
+            for start, end in zip(cuts, cuts[1:], strict=False)
+        ),
+        places=places,
+        text_keys=keys[: len(texts)],
+        own_groups=np.repeat(
+            np.arange(len(rows.own), dtype=np.int32), [len(group) for group in rows.own]
+        ),
+        own_keys=keys[len(texts) :],
+    )
+
+
+def _hash(texts: Sequence[str]) -> np.ndarray:
+    """Hashes that every process agrees on (Python's own differ from one to the next)."""
+    values = np.empty(len(texts), object)
+    values[:] = texts
+    return pd.util.hash_array(values, categorize=False).view(np.int64)

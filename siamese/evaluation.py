@@ -1,0 +1,155 @@
+"""Labelled pairs -> similarities -> metrics and threshold."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from siamese.pairs import Pair
+
+Similarity = Literal["cosine", "notebook"]
+
+
+def pairwise_similarity(a: np.ndarray, b: np.ndarray, kind: Similarity) -> np.ndarray:
+    """The similarity of each row of `a` to the same row of `b`.
+
+    Args:
+        a: embeddings `[n, dim]`.
+        b: embeddings `[n, dim]`.
+        kind: `cosine`, or the notebook's `sum(a*b) / sqrt(sum(a^2 + b^2))`, which is unbounded.
+
+    Returns:
+        float64 `[n]`; 0 where an embedding is all zeros (that of an empty text).
+    """
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    return _scaled(np.sum(a * b, axis=1), np.sum(a * a, axis=1), np.sum(b * b, axis=1), kind)
+
+
+def similarity_matrix(a: np.ndarray, b: np.ndarray, kind: Similarity) -> np.ndarray:
+    """The similarity of every row of `a` `[n, dim]` to every row of `b` `[m, dim]`, `[n, m]`."""
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    return _scaled(a @ b.T, np.sum(a * a, axis=1)[:, None], np.sum(b * b, axis=1), kind)
+
+
+def _scaled(
+    products: np.ndarray, squares_a: np.ndarray, squares_b: np.ndarray, kind: Similarity
+) -> np.ndarray:
+    norms = np.sqrt(squares_a * squares_b if kind == "cosine" else squares_a + squares_b)
+    return np.divide(products, norms, out=np.zeros_like(products), where=norms > 0)
+
+
+def pair_scores(
+    pairs: Sequence[Pair], encode: Callable[[list[str]], np.ndarray], kind: Similarity
+) -> np.ndarray:
+    """The similarity of each pair, `[len(pairs)]`; each distinct text is encoded once.
+
+    Args:
+        pairs: the pairs.
+        encode: texts -> embeddings `[texts, dim]`.
+        kind: see `pairwise_similarity`.
+    """
+    ids: dict[str, int] = {}
+    ends = np.array(
+        [(ids.setdefault(p.text1, len(ids)), ids.setdefault(p.text2, len(ids))) for p in pairs]
+    )
+    embeddings = encode(list(ids))
+    return pairwise_similarity(embeddings[ends[:, 0]], embeddings[ends[:, 1]], kind)
+
+
+def best_threshold(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """The threshold of the highest accuracy, and that accuracy.
+
+    A pair is called similar if its score is above the threshold. Thresholds lie between two
+    distinct scores, below all or above all, so that equal scores always get equal answers; of
+    several equally good ones the highest is taken.
+
+    Args:
+        scores: float `[pairs]`.
+        labels: 0 or 1 `[pairs]`.
+    """
+    order = np.argsort(-scores, kind="stable")
+    ranked, hits = scores[order], labels[order]
+    # Correct answers when the first k pairs are called similar, for k = 0 … n.
+    above = np.concatenate([[0], np.cumsum(hits)])
+    below = np.concatenate([[0], np.cumsum(1 - hits)])
+    correct = above + (below[-1] - below)
+    between = np.concatenate([[True], ranked[1:] < ranked[:-1], [True]])
+    best = int(np.argmax(np.where(between, correct, -1)))
+    accuracy = float(correct[best] / len(scores))
+    if best == 0:
+        return float(np.nextafter(ranked[0], np.inf)), accuracy
+    if best == len(ranked):
+        return float(np.nextafter(ranked[-1], -np.inf)), accuracy
+    high, low = ranked[best - 1], ranked[best]
+    middle = low + (high - low) / 2
+    return float(middle if middle < high else low), accuracy
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """How well scores tell positive pairs from negative ones.
+
+    Precision, recall, F1, MCC and accuracy are those at `threshold`; `best_accuracy` and
+    `best_threshold` are the best that these same pairs allow, and so flatter the encoder unless
+    they are development pairs. Correlations are those of the scores with the labels.
+    """
+
+    pairs: int
+    positives: int
+    accuracy: float
+    threshold: float
+    best_accuracy: float
+    best_threshold: float
+    precision: float
+    recall: float
+    f1: float
+    mcc: float
+    average_precision: float
+    roc_auc: float
+    spearman: float
+    pearson: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """The metrics by name."""
+        return dict(vars(self))
+
+
+def evaluate_scores(
+    scores: np.ndarray, labels: np.ndarray, threshold: float | Literal["fit"]
+) -> Metrics:
+    """Compute all metrics.
+
+    Args:
+        scores: similarities `[pairs]`.
+        labels: 0 or 1 `[pairs]`, both present.
+        threshold: a number, or `fit` for the most accurate one on these pairs.
+    """
+    import scipy.stats
+    from sklearn import metrics as sk
+
+    fitted, best_accuracy = best_threshold(scores, labels)
+    used = fitted if threshold == "fit" else float(threshold)
+    answers = (scores > used).astype(int)
+    constant = bool(np.ptp(scores) == 0)  # all texts the same to the encoder: no correlation
+    return Metrics(
+        pairs=len(labels),
+        positives=int(labels.sum()),
+        accuracy=float(np.mean(answers == labels)),
+        threshold=used,
+        best_accuracy=best_accuracy,
+        best_threshold=fitted,
+        precision=float(sk.precision_score(labels, answers, zero_division=0)),
+        recall=float(sk.recall_score(labels, answers, zero_division=0)),
+        f1=float(sk.f1_score(labels, answers, zero_division=0)),
+        mcc=float(sk.matthews_corrcoef(labels, answers)),
+        average_precision=float(sk.average_precision_score(labels, scores)),
+        roc_auc=float(sk.roc_auc_score(labels, scores)),
+        spearman=0.0 if constant else float(scipy.stats.spearmanr(scores, labels).statistic),
+        pearson=0.0 if constant else float(scipy.stats.pearsonr(scores, labels).statistic),
+    )
+
+
+def labels_of(pairs: Sequence[Pair]) -> np.ndarray:
+    """The labels as an array `[pairs]`."""
+    return np.array([pair.label for pair in pairs])

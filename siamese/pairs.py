@@ -1,0 +1,208 @@
+"""Labelled pairs: reading them, and joining them into groups."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from siamese.errors import UserError
+from siamese.files import DataFile, find_files
+
+PAIR_SUFFIXES = (".tsv", ".txt", ".csv")
+LABEL_COLUMNS = ("label", "labels", "similar", "is_duplicate", "target", "y", "标签")
+TEXT_COLUMNS = (
+    ("text1", "text2"),
+    ("sentence1", "sentence2"),
+    ("question1", "question2"),
+    ("query1", "query2"),
+    ("text_a", "text_b"),
+)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two texts and whether they mean the same (label 1) or not (label 0)."""
+
+    text1: str
+    text2: str
+    label: int
+
+
+def read_pairs(inputs: list[str]) -> list[Pair]:
+    """Read labelled pairs to judge an encoder on.
+
+    Raises:
+        UserError: an input is missing, empty or malformed, or the pairs are not of both labels.
+    """
+    pairs = [pair for file in find_files(inputs) for pair in read_pair_file(file)]
+    labels = {pair.label for pair in pairs}
+    if labels != {0, 1}:
+        missing = "positive (label 1)" if 1 not in labels else "negative (label 0)"
+        raise UserError(
+            f"{', '.join(inputs)}: no {missing} pair among {len(pairs):,}. Judging an encoder needs "
+            "pairs of both labels."
+        )
+    return pairs
+
+
+def is_pair_file(file: DataFile) -> bool:
+    """Whether the file holds labelled pairs: by its ending, for Parquet by its columns."""
+    if file.suffix == ".parquet":
+        with file.open() as stream:
+            return _label_column(pq.read_schema(stream).names) is not None
+    return file.suffix in PAIR_SUFFIXES
+
+
+def read_pair_file(file: DataFile, empty_texts: bool = True) -> Iterator[Pair]:
+    """Yield the pairs of one file.
+
+    Args:
+        file: a `.tsv`, `.txt`, `.csv` or `.parquet` file.
+        empty_texts: whether a text may be empty (to evaluate: yes; to train: no).
+
+    Raises:
+        UserError: a row has too few or too many columns, a label that is neither 0 nor 1, or an
+            empty text where none is allowed; names the file and the line.
+    """
+    rows = _parquet_rows(file) if file.suffix == ".parquet" else _text_rows(file)
+    for where, text1, text2, label in rows:
+        if label not in ("0", "1"):
+            raise UserError(f"{where}: the label is {label!r}; it must be 0 or 1.")
+        if not empty_texts and not (text1.strip() and text2.strip()):
+            raise UserError(
+                f"{where}: has an empty text. Remove the row: an empty text cannot be trained on."
+            )
+        yield Pair(text1, text2, int(label))
+
+
+def _text_rows(file: DataFile) -> Iterator[tuple[str, str, str, str]]:
+    first, second, label, width = 0, 1, 2, 3
+    for row_number, (line, cells) in enumerate(_split(file)):
+        if row_number == 0 and (header := _header(cells)):
+            (first, second, label), width = header, len(cells)
+            continue
+        where = f"{file}, line {line}"
+        if len(cells) != width:
+            separator = "commas" if file.suffix == ".csv" else "tabs"
+            raise UserError(
+                f"{where}: has {len(cells)} column{'s' * (len(cells) != 1)}, expected {width} "
+                f"(text1, text2, label) separated by {separator}."
+            )
+        yield where, cells[first], cells[second], cells[label].strip()
+
+
+def _split(file: DataFile) -> Iterator[tuple[int, list[str]]]:
+    """Yield `(line number, cells)` of the rows that are not blank."""
+    if file.suffix != ".csv":
+        for number, line in file.lines():
+            if line.strip():
+                yield number, line.split("\t")
+        return
+    reader = csv.reader((line + "\n" for _, line in file.lines()), strict=True)
+    try:
+        for cells in reader:
+            if cells:
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise UserError(f"{file}, line {reader.line_num}: not valid CSV: {error}.") from None
+
+
+def _header(cells: list[str]) -> tuple[int, int, int] | None:
+    """The positions of the two texts and the label, if the cells are a header."""
+    names = [cell.strip().lower() for cell in cells]
+    label_name = _label_column(names)
+    if label_name is None or len(names) < 3:
+        return None
+    label = names.index(label_name)
+    first, second = _text_columns(names, label_name)
+    return names.index(first), names.index(second), label
+
+
+def _label_column(names: Sequence[str]) -> str | None:
+    return next((name for name in names if name.lower() in LABEL_COLUMNS), None)
+
+
+def _text_columns(names: Sequence[str], label: str) -> tuple[str, str]:
+    for first, second in TEXT_COLUMNS:
+        if first in names and second in names:
+            return first, second
+    others = [name for name in names if name != label]
+    return others[0], others[1]
+
+
+def _parquet_rows(file: DataFile) -> Iterator[tuple[str, str, str, str]]:
+    with file.open() as stream:
+        parquet = pq.ParquetFile(stream)
+        names = parquet.schema_arrow.names
+        label_name = _label_column(names)
+        if label_name is None or len(names) < 3:
+            raise UserError(
+                f"{file}: has the columns {', '.join(names)}. Expected are two texts and `label`."
+            )
+        columns = [*_text_columns(names, label_name), label_name]
+        row = 0
+        for batch in parquet.iter_batches(columns=columns):
+            for first, second, label in zip(
+                *(batch[name].to_pylist() for name in columns), strict=True
+            ):
+                row += 1
+                where = f"{file}, row {row}"
+                if not (isinstance(first, str) and isinstance(second, str)):
+                    raise UserError(f"{where}: {columns[0]} and {columns[1]} must be strings.")
+                yield where, first, second, _whole_number(label)
+
+
+def _whole_number(label: Any) -> str:
+    """`1`, `1.0`, `True` and `"1"` are all the label 1."""
+    return str(int(label)) if isinstance(label, int | float) and label in (0, 1) else str(label)
+
+
+def join_pairs(pairs: Sequence[Pair]) -> tuple[list[tuple[tuple[str, ...], tuple[str, ...]]], int]:
+    """Join positive pairs into groups: the connected components of the texts.
+
+    The negative pairs of a group's texts become its hard negatives. A negative pair inside one
+    group contradicts the positive ones that join it and is dropped.
+
+    Returns:
+        `(texts, negatives)` of each group of two different texts or more, in the order in which
+        the texts first appear, and the number of negative pairs dropped as contradictions.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    ids: dict[str, int] = {}
+    ends = np.array(
+        [
+            (ids.setdefault(p.text1, len(ids)), ids.setdefault(p.text2, len(ids)), p.label)
+            for p in pairs
+        ],
+        dtype=np.int64,
+    )
+    texts = list(ids)
+    joined = ends[ends[:, 2] == 1]
+    graph = coo_array(
+        (np.ones(len(joined), np.int8), (joined[:, 0], joined[:, 1])), shape=(len(texts),) * 2
+    )
+    _, component = connected_components(graph, directed=False)
+
+    members: dict[int, list[str]] = {}
+    for text, own in zip(texts, component.tolist(), strict=True):
+        members.setdefault(own, []).append(text)
+    negatives: dict[int, list[str]] = {}
+    contradicting = 0
+    for first, second, label in ends.tolist():
+        if label == 0:
+            if component[first] == component[second]:
+                contradicting += 1
+                continue
+            negatives.setdefault(component[first], []).append(texts[second])
+            negatives.setdefault(component[second], []).append(texts[first])
+    groups = [
+        (tuple(own), tuple(dict.fromkeys(negatives.get(number, ()))))
+        for number, own in members.items()
+        if len(own) > 1
+    ]
+    return groups, contradicting

@@ -1,0 +1,264 @@
+"""Recipes: every setting of a run, validated before any work starts.
+
+A recipe is YAML. `recipes/` holds the embedded ones; a file of one's own needs only what differs
+from the defaults below. `--set section.key=value` overrides one setting.
+"""
+
+import difflib
+import hashlib
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from siamese.errors import UserError
+
+Metric = Literal[
+    "accuracy",
+    "best_accuracy",
+    "f1",
+    "mcc",
+    "average_precision",
+    "roc_auc",
+    "spearman",
+    "pearson",
+]
+
+
+class Section(BaseModel):
+    """A part of a recipe: immutable, and without unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Text(Section):
+    """How texts become ids."""
+
+    max_length: int = Field(64, ge=1, le=4096, description="characters; longer texts are cut")
+    padding: Literal["longest", "max_length"] = Field(
+        "longest", description="pad a batch to its longest text (rounded up), or to max_length"
+    )
+    lowercase: bool = Field(True, description="fold upper and lower case")
+    min_count: int = Field(1, ge=1, description="rarer characters are unknown")
+    include_dev: bool = Field(
+        False, description="count the development pairs' characters too, as the notebook does"
+    )
+
+
+class Encoder(Section):
+    """The BiLSTM."""
+
+    vectors: str = Field(
+        "train",
+        min_length=1,
+        description="a word2vec file, `train` (word2vec on the run's texts) or `none` (random)",
+    )
+    embedding_dim: int = Field(300, ge=1, le=4096)
+    train_embeddings: bool = Field(True, description="update the character embeddings")
+    lstm_units: tuple[int, ...] = Field(
+        (128,), min_length=1, max_length=8, description="units per direction, one per layer"
+    )
+    dropout: float = Field(0.5, ge=0, lt=1, description="after each layer")
+    pooling: Literal["last", "mean", "max"] = Field(
+        "mean", description="of the last layer's outputs over time; `last` takes its final states"
+    )
+
+    @model_validator(mode="after")
+    def _units_are_positive(self) -> "Encoder":
+        for units in self.lstm_units:
+            if not 1 <= units <= 8192:
+                raise ValueError(f"lstm_units must be 1 to 8192 each, found {units}")
+        return self
+
+
+class Loss(Section):
+    """The in-batch contrastive loss."""
+
+    scale: float = Field(20.0, gt=0, description="multiplies the cosines before the softmax")
+    hard_negatives: int = Field(
+        0, ge=0, le=64, description="labelled negatives drawn per group, as further columns"
+    )
+
+
+class Sampling(Section):
+    """Which texts make which batch."""
+
+    batch_groups: int = Field(128, ge=2, description="groups in a global batch; two rows each")
+    method: Literal["pairs", "notebook"] = Field(
+        "pairs",
+        description="`pairs`: shuffled passes, two different texts per group. `notebook`: "
+        "independent draws, the two texts (with replacement) concatenated in both orders",
+    )
+
+
+class Optimizer(Section):
+    """Adam and its learning rate."""
+
+    learning_rate: float = Field(1e-3, gt=0, le=1)
+    warmup_steps: int = Field(0, ge=0, description="the rate rises linearly from 0 over these")
+    decay: Literal["constant", "cosine"] = Field(
+        "constant", description="`cosine` falls to 0 at the last epoch's end"
+    )
+
+
+class Training(Section):
+    """The length of a run."""
+
+    epochs: int = Field(8, ge=1)
+    steps_per_epoch: int | None = Field(None, ge=1, description="null: a whole pass over the data")
+    patience: int | None = Field(
+        3, ge=1, description="stop after so many epochs without a better metric; null: never"
+    )
+
+
+class Evaluation(Section):
+    """How the encoder is judged on the development pairs."""
+
+    similarity: Literal["cosine", "notebook"] = Field(
+        "cosine", description="`notebook`: sum(p*q) / sqrt(sum(p^2 + q^2))"
+    )
+    metric: Metric = Field("roc_auc", description="picks the best epoch")
+    threshold: float | Literal["fit"] = Field(
+        "fit", description="a similarity above it means the same; `fit`: the most accurate one"
+    )
+
+
+class Recipe(Section):
+    """Every setting of a run."""
+
+    seed: int = Field(1, ge=0, lt=2**32)
+    text: Text = Text()
+    encoder: Encoder = Encoder()
+    loss: Loss = Loss()
+    sampling: Sampling = Sampling()
+    optimizer: Optimizer = Optimizer()
+    training: Training = Training()
+    evaluation: Evaluation = Evaluation()
+
+    @model_validator(mode="after")
+    def _settings_fit_together(self) -> "Recipe":
+        if self.sampling.method == "notebook" and self.loss.hard_negatives:
+            raise ValueError(
+                "loss.hard_negatives must be 0 with sampling.method=notebook, whose rows are "
+                "two texts joined"
+            )
+        if self.encoder.vectors == "none" and not self.encoder.train_embeddings:
+            raise ValueError(
+                "encoder.train_embeddings=false needs vectors: set encoder.vectors to a word2vec "
+                "file or to train"
+            )
+        return self
+
+    def to_yaml(self) -> str:
+        """The whole recipe as YAML, defaults included; `load_recipe` reads it back."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+    @property
+    def hash(self) -> str:
+        """A SHA-256 over every setting."""
+        return hashlib.sha256(self.to_yaml().encode()).hexdigest()
+
+
+def recipe_names() -> list[str]:
+    """The names of the embedded recipes."""
+    folder = resources.files("siamese.recipes")
+    return sorted(
+        f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")
+    )
+
+
+def load_recipe(name_or_file: str, overrides: Sequence[str] = ()) -> Recipe:
+    """Load an embedded recipe or a YAML file, apply `section.key=value` overrides and validate.
+
+    Raises:
+        UserError: there is no such recipe, it is not YAML, or settings are wrong; every wrong
+            setting is named at once, an unknown key with the nearest valid one.
+    """
+    source, text = _read(name_or_file)
+    settings = _parse(text, source)
+    if not isinstance(settings, dict):
+        raise UserError(f"{source}: expected settings such as `loss: {{scale: 20}}`.")
+    problems: list[str] = []
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals or not key:
+            problems.append(f"--set {override}: write it as section.key=value")
+            continue
+        path = key.split(".")
+        target = settings
+        for part in path[:-1]:
+            target = target.setdefault(part, {})
+            if not isinstance(target, dict):
+                problems.append(f"{key}: `{part}` is a setting, not a section")
+                break
+        else:
+            target[path[-1]] = _parse(value, f"--set {override}")
+    try:
+        recipe = Recipe.model_validate(settings)
+    except ValidationError as error:
+        problems += _explain(error)
+    if problems:
+        count = f"{len(problems)} settings are" if len(problems) > 1 else "a setting is"
+        raise UserError(f"{source}: {count} wrong.\n" + "\n".join(f"  {p}" for p in problems))
+    return recipe
+
+
+def _read(name_or_file: str) -> tuple[str, str]:
+    path = Path(name_or_file)
+    if path.suffix in (".yaml", ".yml") or "/" in name_or_file:
+        try:
+            return name_or_file, path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"{name_or_file}: cannot read the recipe: {error}.") from None
+    names = recipe_names()
+    if name_or_file not in names:
+        raise UserError(
+            f"no recipe {name_or_file!r}{_nearest(name_or_file, names)} Embedded recipes: "
+            f"{', '.join(names)}; a file of your own must end in .yaml."
+        )
+    file = resources.files("siamese.recipes") / f"{name_or_file}.yaml"
+    return f"recipe {name_or_file}", file.read_text(encoding="utf-8")
+
+
+def _parse(text: str, source: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"{source}: not valid YAML: {error}") from None
+
+
+def _explain(error: ValidationError) -> list[str]:
+    """One line for each wrong setting, in words."""
+    lines: dict[str, str] = {}
+    for problem in error.errors():
+        section: Any = Recipe
+        path: list[str] = []
+        for part in map(str, problem["loc"]):
+            path.append(part)
+            if not isinstance(section, type) or part not in section.model_fields:
+                break
+            section = section.model_fields[part].annotation
+            if not (isinstance(section, type) and issubclass(section, Section)):
+                break  # what follows is the place inside a list or a union
+        key = ".".join(path)
+        if problem["type"] == "extra_forbidden":
+            lines[key] = f"{key}: unknown key{_nearest(path[-1], list(section.model_fields))}"
+        elif problem["type"] == "value_error":
+            lines[problem["msg"]] = problem["msg"].removeprefix("Value error, ")
+        elif key in lines:
+            lines[key] += f", or {_lower(problem['msg'])}"
+        else:
+            lines[key] = f"{key}={problem['input']!r}: {_lower(problem['msg'])}"
+    return list(lines.values())
+
+
+def _lower(message: str) -> str:
+    return message[0].lower() + message[1:]
+
+
+def _nearest(word: str, words: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else f"; one of {', '.join(words)}?"

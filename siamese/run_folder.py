@@ -1,0 +1,132 @@
+"""The folder of a run: where everything is, and its log.
+
+RUN/recipe.yaml        the resolved recipe
+RUN/data.json          counts of the data the run was given
+RUN/metrics.jsonl      one line every few steps and one per evaluation
+RUN/tensorboard/       the same for TensorBoard
+RUN/checkpoints/       the last two; a run continues from the newest
+RUN/best/              the model folder of the best epoch
+RUN/best_scores.parquet  its similarity of each development pair
+RUN/report.html        written by `siamese report RUN`
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from siamese.errors import UserError
+from siamese.files import read_json, replacing, write_json
+from siamese.pairs import Pair
+from siamese.recipe import Recipe, load_recipe
+
+KEPT_CHECKPOINTS = 2
+
+
+class RunFolder:
+    """Paths and log of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.recipe_file = path / "recipe.yaml"
+        self.data_file = path / "data.json"
+        self.metrics_file = path / "metrics.jsonl"
+        self.scores_file = path / "best_scores.parquet"
+        self.best = path / "best"
+        self.checkpoints = path / "checkpoints"
+        self.tensorboard = path / "tensorboard"
+
+    def check(self, existing: Literal["refuse", "resume", "fresh"]) -> None:
+        """Check that the folder may be used; nothing is written or removed.
+
+        Raises:
+            UserError: it exists and is to be refused, is to be resumed and holds no run, or is to
+                be replaced and holds something that is not a run.
+        """
+        used = self.path.is_file() or (self.path.is_dir() and any(self.path.iterdir()))
+        if existing == "resume":
+            if not self.recipe_file.is_file():
+                raise UserError(f"{self.path}: holds no run to resume. Leave out --resume.")
+        elif existing == "refuse" and used:
+            raise UserError(
+                f"{self.path}: exists already. Continue that run with --resume, replace it with "
+                "--fresh, or choose another --run folder."
+            )
+        elif used and not self.recipe_file.is_file():
+            raise UserError(
+                f"{self.path}: is not the folder of a run, so --fresh will not delete it. Choose "
+                "another --run folder."
+            )
+
+    def start(self, recipe: Recipe, data: dict[str, Any], fresh: bool) -> None:
+        """Begin a run in the folder, in the place of an older one if `fresh`."""
+        if fresh and self.path.exists():
+            shutil.rmtree(self.path)
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_json(self.data_file, data)
+        with replacing(self.recipe_file) as beside:
+            beside.write_text(recipe.to_yaml(), encoding="utf-8")
+
+    def check_same(self, recipe: Recipe, data: dict[str, Any]) -> None:
+        """Check that a run to be resumed was started with this recipe and these data.
+
+        Raises:
+            UserError: names every setting that differs.
+        """
+        before = load_recipe(str(self.recipe_file))
+        differences = list(_differences(before.model_dump(), recipe.model_dump()))
+        if differences:
+            raise UserError(
+                f"{self.path}: was started with other settings; a resumed run must keep them.\n"
+                + "\n".join(f"  {line}" for line in differences)
+            )
+        if read_json(self.data_file)["hash"] != data["hash"]:
+            raise UserError(
+                f"{self.path}: was started with other data (--data or --dev). Give the same, or "
+                "start a run of its own."
+            )
+
+    def log(self, line: dict[str, Any]) -> None:
+        """Append one line to `metrics.jsonl`."""
+        with self.metrics_file.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+    def read_log(self) -> list[dict[str, Any]]:
+        """The lines of `metrics.jsonl`; one that a kill cut short is left out."""
+        if not self.metrics_file.exists():
+            return []
+        lines = self.metrics_file.read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines if line.endswith("}")]
+
+    def forget_after(self, step: int) -> None:
+        """Drop what was logged after a step, before the run goes on from there."""
+        kept = [line for line in self.read_log() if line["step"] <= step]
+        with replacing(self.metrics_file) as beside:
+            text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept)
+            beside.write_text(text, encoding="utf-8")
+
+    def write_scores(self, pairs: list[Pair], scores: np.ndarray) -> None:
+        """Write the best model's similarity of each development pair."""
+        table = pa.table(
+            {
+                "text1": [pair.text1 for pair in pairs],
+                "text2": [pair.text2 for pair in pairs],
+                "label": pa.array([pair.label for pair in pairs], pa.int8()),
+                "score": scores,
+            }
+        )
+        with replacing(self.scores_file) as beside:
+            pq.write_table(table, beside)
+
+
+def _differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, old in before.items():
+        if isinstance(old, dict):
+            yield from _differences(old, now[key], f"{prefix}{key}.")
+        elif old != now[key]:
+            yield f"{prefix}{key}: was {old}, is {now[key]}"
