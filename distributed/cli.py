@@ -5,7 +5,7 @@ What is heavy is imported inside the commands, so that `--help` and wrong argume
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -88,8 +88,13 @@ def train(
 
     if resume and fresh:
         raise UserError("--resume continues a run and --fresh replaces it: give one of them.")
-    existing = "resume" if resume else "fresh" if fresh else "refuse"
-    folder = start(data, dev, run, load_recipe(recipe, settings or []), existing)
+    folder = start(
+        data,
+        dev,
+        run,
+        load_recipe(recipe, settings or []),
+        existing="resume" if resume else "fresh" if fresh else "refuse",
+    )
     print(f"model: {folder.best}")
 
 
@@ -170,16 +175,18 @@ def report(run: Annotated[Path, typer.Argument(help="the folder of a run")]) -> 
     print(f"report: {write_report(run)}")
 
 
-def _threshold(value: str) -> float | str:
-    if value in ("stored", "fit"):
-        return value
+def _threshold(value: str) -> float | Literal["stored", "fit"]:
+    if value == "stored":
+        return "stored"
+    if value == "fit":
+        return "fit"
     try:
         return float(value)
     except ValueError:
         raise UserError(f"--threshold {value}: give `stored`, `fit` or a number.") from None
 
 
-def _print_metrics(metrics: dict, title: str) -> None:
+def _print_metrics(metrics: dict[str, Any], title: str) -> None:
     from rich.console import Console
     from rich.table import Table
 

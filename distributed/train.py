@@ -2,12 +2,12 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from distributed.shards import read_shards
 from siamese.pairs import Pair, read_pairs
 from siamese.recipe import Recipe
-from siamese.run_folder import RunFolder
+from siamese.run_folder import Existing, RunFolder
 
 
 def train(
@@ -15,7 +15,7 @@ def train(
     dev: str,
     run: Path,
     recipe: Recipe,
-    existing: Literal["refuse", "resume", "fresh"] = "refuse",
+    existing: Existing = "refuse",
 ) -> RunFolder:
     """Train in this process; everything is checked before the run folder is touched.
 

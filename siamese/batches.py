@@ -1,6 +1,7 @@
 """Rows of texts -> what a training step takes: padded ids, and who may not be whose negative."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -10,10 +11,9 @@ from siamese.recipe import Text
 from siamese.sampling import Rows
 from siamese.vocabulary import Vocabulary
 
-
-# A batch is encoded in parts of like length, so that short texts are not padded to the longest one:
-# the shorter 60 % of the rows, the next 33 % and the longest 7 %. On questions of a bank's customers
-# this leaves 36 % of the positions padding, where one part leaves 73 %.
+# A batch is encoded in parts of like length, so that short texts are not padded to the longest:
+# the shorter 60 % of the rows, the next 33 % and the longest 7 %. On questions of a bank's
+# customers this leaves 36 % of the positions padding, where one part leaves 73 %.
 PART_ENDS = (0.6, 0.93, 1.0)
 # A smaller batch is encoded in one part.
 MIN_ROWS_FOR_PARTS = 32
@@ -57,7 +57,7 @@ def make_batch(rows: Rows, vocabulary: Vocabulary, text: Text) -> Batch:
     return Batch(
         parts=tuple(
             vocabulary.encode([texts[i] for i in order[start:end]], text.max_length, width)
-            for start, end in zip(cuts, cuts[1:], strict=False)
+            for start, end in pairwise(cuts)
         ),
         places=places,
         text_keys=keys[: len(texts)],

@@ -1,8 +1,10 @@
 """The character BiLSTM: one text in, one vector out."""
 
+from typing import Any
+
 import numpy as np
 
-from siamese.backend import keras
+from siamese.backend import keras, tf
 from siamese.recipe import Encoder
 
 
@@ -30,7 +32,7 @@ class MaskedPooling(keras.layers.Layer):
         self.method = method
         self.supports_masking = True
 
-    def call(self, inputs, mask=None):  # noqa: ANN001, ANN201
+    def call(self, inputs: tf.Tensor, mask: Any = None) -> tf.Tensor:
         """Pool `inputs` over the positions where `mask` is true."""
         weights = keras.ops.cast(mask, inputs.dtype)[:, :, None]
         count = keras.ops.sum(weights, axis=1)
@@ -39,11 +41,10 @@ class MaskedPooling(keras.layers.Layer):
         lowest = keras.ops.max(keras.ops.where(mask[:, :, None], inputs, -1e9), axis=1)
         return keras.ops.where(count > 0, lowest, 0)
 
-    def compute_mask(self, inputs, mask=None):  # noqa: ANN001, ANN201
+    def compute_mask(self, inputs: tf.Tensor, mask: tf.Tensor | None = None) -> None:
         """The result has no time axis, and so no mask."""
-        return None
 
-    def compute_output_shape(self, input_shape):  # noqa: ANN001, ANN201
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         """`[batch, dim]`."""
         return (input_shape[0], input_shape[2])
 

@@ -195,8 +195,8 @@ def _read_parquet(file: DataFile) -> Iterator[Group]:
         id_column = next((c for c in GROUP_ID_COLUMNS if c in names), None)
         if id_column is None or "texts" not in names:
             raise UserError(
-                f"{file}: has the columns {', '.join(names)}. Expected are `id` (or `group_id`) and "
-                "`texts` for groups, or two texts and `label` for pairs."
+                f"{file}: has the columns {', '.join(names)}. Expected are `id` (or `group_id`) "
+                "and `texts` for groups, or two texts and `label` for pairs."
             )
         columns = [id_column, "texts"] + (["negatives"] if "negatives" in names else [])
         for batch in parquet.iter_batches(columns=columns):

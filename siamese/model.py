@@ -136,7 +136,7 @@ class SentenceEncoder:
         return self.similarity(a, b) > self.threshold
 
     def _rows(self, value: str | Sequence[str] | np.ndarray) -> np.ndarray:
-        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        if isinstance(value, np.ndarray):
             return np.atleast_2d(value)
         return self.encode([value] if isinstance(value, str) else value)
 

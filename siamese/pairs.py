@@ -42,8 +42,8 @@ def read_pairs(inputs: list[str]) -> list[Pair]:
     if labels != {0, 1}:
         missing = "positive (label 1)" if 1 not in labels else "negative (label 0)"
         raise UserError(
-            f"{', '.join(inputs)}: no {missing} pair among {len(pairs):,}. Judging an encoder needs "
-            "pairs of both labels."
+            f"{', '.join(inputs)}: no {missing} pair among {len(pairs):,}. Judging an encoder "
+            "needs pairs of both labels."
         )
     return pairs
 

@@ -234,15 +234,15 @@ def _explain(error: ValidationError) -> list[str]:
     """One line for each wrong setting, in words."""
     lines: dict[str, str] = {}
     for problem in error.errors():
-        section: Any = Recipe
+        section: type[Section] = Recipe
         path: list[str] = []
         for part in map(str, problem["loc"]):
             path.append(part)
-            if not isinstance(section, type) or part not in section.model_fields:
-                break
-            section = section.model_fields[part].annotation
-            if not (isinstance(section, type) and issubclass(section, Section)):
+            field = section.model_fields.get(part)
+            kind = field.annotation if field else None
+            if not (isinstance(kind, type) and issubclass(kind, Section)):
                 break  # what follows is the place inside a list or a union
+            section = kind
         key = ".".join(path)
         if problem["type"] == "extra_forbidden":
             lines[key] = f"{key}: unknown key{_nearest(path[-1], list(section.model_fields))}"

@@ -26,6 +26,8 @@ from siamese.pairs import Pair
 from siamese.recipe import Recipe, load_recipe
 
 KEPT_CHECKPOINTS = 2
+# What to do with a run folder that is there.
+Existing = Literal["refuse", "resume", "fresh"]
 
 
 class RunFolder:
@@ -41,7 +43,7 @@ class RunFolder:
         self.checkpoints = path / "checkpoints"
         self.tensorboard = path / "tensorboard"
 
-    def check(self, existing: Literal["refuse", "resume", "fresh"]) -> None:
+    def check(self, existing: Existing) -> None:
         """Check that the folder may be used; nothing is written or removed.
 
         Raises:

@@ -55,8 +55,8 @@ def steps_per_epoch(sampling: Sampling, groups: int, texts: int) -> int:
     if groups < sampling.batch_groups:
         raise UserError(
             f"{groups:,} groups are fewer than one batch (sampling.batch_groups="
-            f"{sampling.batch_groups:,}). Lower it with --set sampling.batch_groups={max(groups, 2)} "
-            "or give more groups."
+            f"{sampling.batch_groups:,}). Lower it with --set "
+            f"sampling.batch_groups={max(groups, 2)} or give more groups."
         )
     if sampling.method == "notebook":
         return max(texts // NOTEBOOK_TEXTS_PER_STEP, 1)

@@ -43,7 +43,7 @@ class Vocabulary:
         kept.sort(key=lambda item: (-item[1], item[0]))
         self.lowercase = lowercase
         self.characters = [character for character, _ in kept]
-        self.counts = {character: count for character, count in kept}
+        self.counts = dict(kept)
         # A table from code point to id; the last row stands for every code point past it.
         points = np.fromiter(map(ord, self.characters), np.int64, len(self.characters))
         self._table = np.full(points.max(initial=0) + 2, UNKNOWN_ID, np.int32)

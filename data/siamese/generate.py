@@ -1,4 +1,4 @@
-"""Write the embedded sample data: df_train.json and df_test.txt beside this file.
+"""Write the embedded sample data: df_train.json, df_dev.txt and df_test.txt beside this file.
 
 The data is synthetic and was written for this project; nothing in it comes from a corpus or
 from users. `intents.toml` holds families of customer-service intents, each with several
@@ -11,6 +11,10 @@ Held out for the test file, and for it only:
 * some slot values of every family (never used in a training group of that family);
 * some whole intents, none of whose phrasings is trained on (other intents of the same family
   are, so most of the slot values are familiar).
+
+The development file takes the values of trained intents that training has no room for: easier
+than the test file, and apart from it, so that a threshold can be chosen on one and judged on the
+other.
 
 Negatives are mostly texts that share their characters: same phrasing with another slot value,
 or same slot value under a neighbouring (often opposite) intent.
@@ -47,6 +51,7 @@ POSITIVE_STYLES = ("unlike", "any", "like")
 # character overlap alone says little about the label.
 SHARES = {"positive": 10, "slot": 5, "intent": 4, "family": 2, "domain": 4, "random": 5}
 PART_SIZES = {"slots": 900, "intents": 600}
+DEV_SIZE = 600
 # Test rows repeat this pattern, so that either part can be scored alone by its line numbers
 # and any leading slice of the file holds both in the same proportion.
 ROW_PATTERN = ("slots", "slots", "slots", "intents", "intents")
@@ -91,7 +96,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Row:
-    """One labelled pair of the test file."""
+    """One labelled pair of the development or the test file."""
 
     first: str
     second: str
@@ -206,11 +211,14 @@ def choose_held_out_values(
     return held
 
 
-def build_groups(families: Sequence[Family]) -> tuple[list[Group], dict[str, list[Group]]]:
-    """Return the training groups and, by part, the test groups."""
+def build_groups(
+    families: Sequence[Family],
+) -> tuple[list[Group], list[Group], dict[str, list[Group]]]:
+    """Return the training groups, the development groups and, by part, the test groups."""
     whole = choose_held_out_intents(families)
     held = choose_held_out_values(families, whole)
     train: list[Group] = []
+    dev: list[Group] = []
     test: dict[str, list[Group]] = {"slots": [], "intents": []}
     for family in families:
         for intent in family.intents:
@@ -221,11 +229,10 @@ def build_groups(families: Sequence[Family]) -> tuple[list[Group], dict[str, lis
             out = [value for value in family.values if value[0] in held[family.name]]
             rng = Random(f"{SEED}/train/{family.name}/{intent}")
             picked = set(rng.sample(range(len(kept)), min(TRAIN_VALUES_PER_INTENT, len(kept))))
-            train += [
-                build_group(family, intent, value) for i, value in enumerate(kept) if i in picked
-            ]
+            for i, value in enumerate(kept):
+                (train if i in picked else dev).append(build_group(family, intent, value))
             test["slots"] += [build_group(family, intent, value) for value in out]
-    return train, test
+    return train, dev, test
 
 
 def overlap(first: str, second: str) -> float:
@@ -328,13 +335,12 @@ def interleave(parts: dict[str, list[Row]]) -> list[Row]:
     return [next(streams[part]) for _ in range(rounds) for part in ROW_PATTERN]
 
 
-def check(train: Sequence[Group], test: dict[str, list[Group]], rows: Sequence[Row]) -> None:
+def check(train: Sequence[Group], held_out: Sequence[Group], rows: Sequence[Row]) -> None:
     """Fail on anything that would make the figures meaningless."""
 
     def bare(text: str) -> str:
         return re.sub(r"[\W_]+", "", text)
 
-    held_out = [group for groups in test.values() for group in groups]
     texts = [text for group in [*train, *held_out] for text in group.texts]
     assert len({bare(text) for text in texts}) == len(texts), "a text occurs twice"
     assert all(4 <= len(group.texts) <= 9 for group in train), "group size"
@@ -349,9 +355,9 @@ def check(train: Sequence[Group], test: dict[str, list[Group]], rows: Sequence[R
 
 
 def main() -> None:
-    """Generate both files and print their counts."""
+    """Generate the files and print their counts."""
     families = load_families(HERE / "intents.toml")
-    train, test = build_groups(families)
+    train, dev, test = build_groups(families)
     # Held-out intents may also be paired with the held-out values of trained intents, their
     # neighbours; every such row still holds an unseen intent.
     others = {"slots": test["slots"], "intents": test["slots"] + test["intents"]}
@@ -361,14 +367,16 @@ def main() -> None:
             for part, size in PART_SIZES.items()
         }
     )
-    check(train, test, rows)
+    dev_rows = draw_rows(dev, dev, DEV_SIZE, Random(f"{SEED}/rows/dev"))
+    check(train, [*dev, *test["slots"], *test["intents"]], [*dev_rows, *rows])
 
     data = {str(i): list(group.texts) for i, group in enumerate(train)}
     # Bytes, not text mode: the files must not depend on the platform's line ends.
     payload = json.dumps(data, ensure_ascii=False, indent=1) + "\n"
     (HERE / "df_train.json").write_bytes(payload.encode("utf-8"))
-    lines = "".join(row.line() + "\n" for row in rows)
-    (HERE / "df_test.txt").write_bytes(lines.encode("utf-8"))
+    for name, labelled in (("df_dev.txt", dev_rows), ("df_test.txt", rows)):
+        lines = "".join(row.line() + "\n" for row in labelled)
+        (HERE / name).write_bytes(lines.encode("utf-8"))
 
     texts = [text for group in train for text in group.texts]
     known = set("".join(texts))
@@ -380,6 +388,7 @@ def main() -> None:
         unseen = sum(char not in known for char in chars) / len(chars)
         intents = len({(group.family, group.intent) for group in groups})
         print(f"test {part}: {len(groups)} groups of {intents} intents, {unseen:.1%} unseen chars")
+    print(f"development: {len(dev)} groups, {len(dev_rows)} pairs")
     print(f"test: {len(rows)} pairs, {sum(row.label for row in rows)} positive")
     print(f"held-out intents: {', '.join(whole)}")
 
