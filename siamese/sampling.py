@@ -53,10 +53,12 @@ def steps_per_epoch(sampling: Sampling, groups: int, texts: int) -> int:
         UserError: there are fewer groups than a batch has.
     """
     if groups < sampling.batch_groups:
+        smaller = (
+            f"Lower it with --set sampling.batch_groups={groups} or give" if groups > 1 else "Give"
+        )
         raise UserError(
-            f"{groups:,} groups are fewer than one batch (sampling.batch_groups="
-            f"{sampling.batch_groups:,}). Lower it with --set "
-            f"sampling.batch_groups={max(groups, 2)} or give more groups."
+            f"{groups:,} groups are fewer than one batch "
+            f"(sampling.batch_groups={sampling.batch_groups:,}). {smaller} more groups."
         )
     if sampling.method == "notebook":
         return max(texts // NOTEBOOK_TEXTS_PER_STEP, 1)

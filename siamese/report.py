@@ -1,0 +1,169 @@
+"""The report of a run: one HTML file that needs nothing else, and its pictures as PNG."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from siamese.diagram import draw_encoder
+from siamese.errors import UserError
+from siamese.evaluation import evaluate_scores
+from siamese.files import read_json, replacing
+from siamese.model import SentenceEncoder
+from siamese.plots import (
+    draw_loss,
+    draw_metrics,
+    draw_precision_recall,
+    draw_roc,
+    draw_similarities,
+    to_png,
+)
+from siamese.recipe import Recipe, load_recipe
+from siamese.report_page import page
+from siamese.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class RunContents:
+    """All of a run that the report tells.
+
+    Attributes:
+        name: the folder's name.
+        recipe: every setting.
+        data: counts of the data, from `data.json`.
+        train: the log's `train` events.
+        evaluations: the log's `evaluation` events, one per epoch.
+        encoder: the best epoch's.
+        pairs: the development pairs' `(text1, text2)`.
+        labels: theirs, 0 or 1 `[pairs]`.
+        scores: the encoder's similarities of them, `[pairs]`.
+    """
+
+    name: str
+    recipe: Recipe
+    data: dict[str, Any]
+    train: list[dict[str, Any]]
+    evaluations: list[dict[str, Any]]
+    encoder: SentenceEncoder
+    pairs: list[tuple[str, str]]
+    labels: np.ndarray
+    scores: np.ndarray
+
+
+def write_report(run: Path) -> Path:
+    """Write `report.html` and `pictures/*.png` into a run's folder.
+
+    A run that still trains gets a report of its epochs so far. The same folder gives the same
+    bytes. Each file is written whole or not at all, the page last.
+
+    Args:
+        run: the run's folder.
+
+    Returns:
+        The path of `report.html`.
+
+    Raises:
+        UserError: it is not the folder of a run, or the run has no finished epoch yet, or a file
+            of it is missing or damaged.
+    """
+    contents = _read_run(run)
+    panels, pictures = _draw(contents)
+    files = {f"pictures/{name}.png": picture for name, picture in pictures.items()}
+    files["report.html"] = page(contents, panels).encode()
+    for name, content in files.items():
+        with replacing(run / name) as beside:
+            beside.write_bytes(content)
+    return run / "report.html"
+
+
+def _draw(run: RunContents) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Draw the page's panels, one by one so that a phone can stack them, and the pictures."""
+    best = run.encoder.metrics
+    judged: dict[str, Any] = {
+        "scores": run.scores,
+        "labels": run.labels,
+        "threshold": run.encoder.threshold,
+    }
+    loss = partial(draw_loss, lines=run.train, best_step=best["step"])
+    metrics = partial(
+        draw_metrics,
+        evaluations=run.evaluations,
+        best_epoch=best["epoch"],
+        chosen=run.recipe.evaluation.metric,
+    )
+    similarities = partial(draw_similarities, **judged, similarity=run.recipe.evaluation.similarity)
+    roc, precision = partial(draw_roc, **judged), partial(draw_precision_recall, **judged)
+    wide, square = (5.2, 4.4), (4.5, 5.2)
+    # Those of a single panel are the same in both.
+    single = {
+        "similarities": to_png([similarities], 6.4, 4.4),
+        "encoder": draw_encoder(run.encoder),
+    }
+    panels = {
+        "loss": to_png([loss], *wide),
+        "metrics": to_png([metrics], *wide),
+        "roc": to_png([roc], *square),
+        "precision": to_png([precision], *square),
+        **single,
+    }
+    pictures = {
+        "curves": to_png([loss, metrics], *wide),
+        "roc_pr": to_png([roc, precision], *square),
+        **single,
+    }
+    return panels, pictures
+
+
+def _read_run(run: Path) -> RunContents:
+    folder = RunFolder(run)
+    if not folder.recipe_file.is_file() or not folder.data_file.is_file():
+        if (run / "encoder.keras").is_file():
+            hint = "This is a model folder: give the folder of its run"
+        else:
+            hint = "Give the folder that `siamese train --run` wrote"
+        raise UserError(f"{run}: not the folder of a run. {hint}.")
+    log = folder.read_log()
+    evaluations = [line for line in log if line["event"] == "evaluation"]
+    if not evaluations or not folder.best.is_dir():
+        missing = "metrics.jsonl has no evaluation" if not evaluations else "best/ is missing"
+        raise UserError(
+            f"{run}: no epoch is finished yet ({missing}), so there is nothing to report. Wait for "
+            "the first evaluation, or continue the run with --resume."
+        )
+    pairs, labels, scores = _read_scores(folder.scores_file)
+    encoder = SentenceEncoder.load(folder.best)
+    judged = evaluate_scores(scores, labels, encoder.threshold)
+    # A run may have been killed between writing the model and the scores.
+    if not np.isclose(judged.roc_auc, encoder.metrics["roc_auc"], rtol=0, atol=1e-6):
+        raise UserError(
+            f"{folder.scores_file}: are not the scores of {folder.best} (ROC AUC "
+            f"{judged.roc_auc:.6f}, there {encoder.metrics['roc_auc']:.6f}). Continue the run with "
+            "--resume."
+        )
+    return RunContents(
+        name=run.resolve().name,
+        recipe=load_recipe(str(folder.recipe_file)),
+        data=read_json(folder.data_file),
+        train=[line for line in log if line["event"] == "train"],
+        evaluations=evaluations,
+        encoder=encoder,
+        pairs=pairs,
+        labels=labels,
+        scores=scores,
+    )
+
+
+def _read_scores(path: Path) -> tuple[list[tuple[str, str]], np.ndarray, np.ndarray]:
+    try:
+        table = pq.read_table(path, columns=["text1", "text2", "label", "score"])
+        texts1, texts2, labels, scores = (column for column in table.itercolumns())
+    except FileNotFoundError:
+        raise UserError(f"{path}: is missing. Continue the run with --resume.") from None
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise UserError(f"{path}: damaged ({error}). Train the run again with --fresh.") from None
+    pairs = list(zip(texts1.to_pylist(), texts2.to_pylist(), strict=True))
+    return pairs, labels.to_numpy(), scores.to_numpy()

@@ -1,0 +1,191 @@
+"""SentenceEncoder: encoding, comparing, saving and loading."""
+
+import json
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from siamese import SentenceEncoder, UserError
+from siamese.backend import keras
+from siamese.encoder import build_encoder
+from siamese.model import CHECKED_FILES
+from siamese.recipe import load_recipe
+from siamese.vocabulary import Vocabulary, count_characters
+
+TEXTS = [
+    "怎么修改密码",
+    "如何更改登录密码呢？",
+    "快递到哪了",
+    "",
+    "😀 emoji",
+    "x" * 200,
+    "快递到哪了",
+]
+
+
+def make_encoder(*settings: str) -> SentenceEncoder:
+    keras.utils.set_random_seed(7)
+    recipe = load_recipe("fast", ["encoder.embedding_dim=8", "encoder.lstm_units=[6]", *settings])
+    vocabulary = Vocabulary(count_characters(TEXTS), recipe.text.lowercase)
+    table = np.random.default_rng(2).normal(size=(len(vocabulary), 8)).astype(np.float32)
+    return SentenceEncoder(build_encoder(recipe.encoder, table), vocabulary, recipe, threshold=0.25)
+
+
+@pytest.fixture(scope="module")
+def encoder() -> SentenceEncoder:
+    return make_encoder()
+
+
+@pytest.fixture
+def folder(encoder, tmp_path):
+    encoder.save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_encode_returns_a_float32_row_per_sentence(encoder) -> None:
+    embeddings = encoder.encode(TEXTS)
+    assert embeddings.shape == (len(TEXTS), encoder.embedding_dim) == (7, 12)
+    assert embeddings.dtype == np.float32
+    assert encoder.encode([]).shape == (0, 12)
+    np.testing.assert_allclose(encoder.encode(TEXTS[0]), embeddings[0], atol=1e-6)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.text(alphabet="怎么修改密码如何a 😀", max_size=90), min_size=1, max_size=12),
+    st.integers(1, 8),
+    st.randoms(use_true_random=False),
+)
+def test_an_embedding_depends_on_neither_batch_size_nor_order_nor_padding(
+    encoder, texts, batch_size, random
+) -> None:
+    alone = np.array([encoder.encode(text) for text in texts])
+    order = list(range(len(texts)))
+    random.shuffle(order)
+    together = encoder.encode([texts[i] for i in order], batch_size=batch_size)
+    np.testing.assert_allclose(together, alone[order], atol=2e-6)
+    assert np.isfinite(together).all()
+
+
+def test_the_empty_sentence_has_the_zero_embedding(encoder) -> None:
+    for normalize in (False, True):
+        assert not encoder.encode("", normalize_embeddings=normalize).any()
+    assert encoder.similarity("", "快递") == 0
+    assert encoder.similarity("", "") == 0
+
+
+def test_normalized_embeddings_have_unit_length(encoder) -> None:
+    lengths = np.linalg.norm(encoder.encode(TEXTS, normalize_embeddings=True), axis=1)
+    np.testing.assert_allclose(lengths, [1, 1, 1, 0, 1, 1, 1], atol=1e-6)
+
+
+def test_encode_takes_what_other_harnesses_pass(encoder) -> None:
+    plain = encoder.encode(TEXTS)
+    called = encoder.encode(TEXTS, prompt_name="query", device="cpu", convert_to_numpy=True)
+    np.testing.assert_array_equal(plain, called)
+
+
+def test_similarity_of_sentences_lists_and_embeddings(encoder) -> None:
+    a, b = TEXTS[0], TEXTS[1]
+    p, q = encoder.encode([a, b]).astype(np.float64)
+    expected = p @ q / (np.linalg.norm(p) * np.linalg.norm(q))
+    assert encoder.similarity(a, b) == pytest.approx(expected, abs=1e-6)
+    assert encoder.similarity(a, b) == pytest.approx(encoder.similarity(b, a), abs=1e-6)
+    matrix = encoder.similarity([a, b], TEXTS)
+    assert matrix.shape == (2, 7)
+    assert matrix[0, 1] == pytest.approx(expected, abs=1e-6)
+    np.testing.assert_allclose(
+        encoder.similarity(encoder.encode([a, b]), encoder.encode(TEXTS)), matrix, atol=1e-6
+    )
+    assert encoder.is_similar(a, a) is True
+    assert encoder.is_similar(a, b) is (encoder.similarity(a, b) > 0.25)
+    assert encoder.is_similar([a], TEXTS).tolist() == (matrix[:1] > 0.25).tolist()
+
+
+def test_a_loaded_model_encodes_as_the_saved_one_did(encoder, folder) -> None:
+    loaded = SentenceEncoder.load(folder)
+    np.testing.assert_array_equal(loaded.encode(TEXTS), encoder.encode(TEXTS))
+    assert loaded.threshold == encoder.threshold
+    assert loaded.recipe == encoder.recipe
+    assert loaded.vocabulary.characters == encoder.vocabulary.characters
+
+
+def test_a_lowercasing_model_keeps_doing_so(encoder, folder) -> None:
+    loaded = SentenceEncoder.load(folder)
+    np.testing.assert_array_equal(loaded.encode("EMOJI"), loaded.encode("emoji"))
+
+
+@pytest.mark.parametrize("name", [*CHECKED_FILES, "manifest.json"])
+def test_a_missing_file_is_named(folder, name) -> None:
+    (folder / name).unlink()
+    with pytest.raises(UserError, match=f"{name} is missing"):
+        SentenceEncoder.load(folder)
+
+
+@pytest.mark.parametrize("name", CHECKED_FILES)
+@pytest.mark.parametrize("damage", ["truncated", "altered"])
+def test_a_damaged_file_is_named(folder, name, damage) -> None:
+    content = (folder / name).read_bytes()
+    middle = len(content) // 2
+    altered = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+    (folder / name).write_bytes(content[:middle] if damage == "truncated" else altered)
+    with pytest.raises(UserError, match=f"{name}.*truncated or altered"):
+        SentenceEncoder.load(folder)
+
+
+def test_a_damaged_manifest_is_named(folder) -> None:
+    for content in ("{", "[]", '{"version": 99}', '{"version": 1}', '{"version": 1, "sha256": 3}'):
+        (folder / "manifest.json").write_text(content)
+        with pytest.raises(UserError):
+            SentenceEncoder.load(folder)
+
+
+def test_a_run_folder_is_told_from_a_model_folder(encoder, tmp_path) -> None:
+    encoder.save(tmp_path / "run" / "best")
+    with pytest.raises(UserError, match=r"its model is .*best"):
+        SentenceEncoder.load(tmp_path / "run")
+
+
+def test_the_card_may_be_edited(encoder, folder) -> None:
+    (folder / "README.md").write_text("mine")
+    SentenceEncoder.load(folder)
+
+
+def test_saving_replaces_an_older_model_and_leaves_nothing_beside(encoder, folder) -> None:
+    encoder.save(folder)
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+    SentenceEncoder.load(folder)
+
+
+def test_a_failed_save_leaves_the_older_model_alone(encoder, folder, monkeypatch) -> None:
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    monkeypatch.setattr(Vocabulary, "save", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        encoder.save(folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+def test_no_file_of_a_model_is_a_pickle_and_code_in_one_is_not_run(
+    encoder, folder, tmp_path
+) -> None:
+    for path in folder.iterdir():
+        with pytest.raises(Exception):  # noqa: B017 - any failure will do
+            pickle.loads(path.read_bytes())
+    # A lambda smuggled into the architecture is refused by Keras's safe mode, not run.
+    layer = keras.layers.Lambda(lambda x: x, output_shape=(None,))
+    inputs = keras.Input((None,))
+    evil = keras.Model(inputs, layer(inputs))
+    evil.save(folder / "encoder.keras")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    from siamese.files import sha256_of
+
+    manifest["sha256"]["encoder.keras"] = sha256_of(folder / "encoder.keras")
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert zipfile.is_zipfile(folder / "encoder.keras")
+    with pytest.raises(ValueError, match=r"[Ll]ambda"):
+        SentenceEncoder.load(folder)

@@ -1,0 +1,135 @@
+"""Which texts make which batch."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from siamese.errors import UserError
+from siamese.groups import Group
+from siamese.recipe import Sampling
+from siamese.sampling import batch_indices, sample_rows, steps_per_epoch
+
+
+def make_groups(sizes: list[int]) -> list[Group]:
+    return [
+        Group(
+            str(g),
+            tuple(f"g{g}t{t}" for t in range(size)),
+            tuple(f"g{g}n{n}" for n in range(g % 4)),
+        )
+        for g, size in enumerate(sizes)
+    ]
+
+
+group_sizes = st.lists(st.integers(2, 6), min_size=4, max_size=30)
+seeds = st.integers(0, 2**32 - 1)
+
+
+@given(group_sizes, seeds, st.integers(0, 50), st.data())
+def test_a_batch_has_two_different_texts_of_distinct_groups(sizes, seed, epoch, data) -> None:
+    groups = make_groups(sizes)
+    sampling = Sampling(batch_groups=data.draw(st.integers(2, len(groups))))
+    step = data.draw(st.integers(0, steps_per_epoch(sampling, len(groups), 0) - 1))
+    rows = sample_rows(groups, sampling, 2, seed=seed, epoch=epoch, step=step)
+    assert len(rows.first) == len(rows.second) == sampling.batch_groups
+    drawn = [text.split("t")[0] for text in rows.first]
+    assert len(set(drawn)) == sampling.batch_groups
+    for first, second, own in zip(rows.first, rows.second, rows.own, strict=True):
+        assert first != second
+        assert first in own and second in own
+    own_texts = {text for own in rows.own for text in own}
+    assert not own_texts & set(rows.negatives)
+
+
+@given(group_sizes, seeds)
+def test_an_epoch_takes_each_group_once_at_most(sizes, seed) -> None:
+    sampling = Sampling(batch_groups=3)
+    steps = steps_per_epoch(sampling, len(sizes), 0)
+    drawn = np.concatenate(
+        [batch_indices(sampling, len(sizes), seed, epoch=2, step=s) for s in range(steps)]
+    )
+    assert len(set(drawn.tolist())) == len(drawn) == len(sizes) // 3 * 3
+
+
+@given(group_sizes, seeds, st.sampled_from([1, 2, 4]))
+def test_workers_together_draw_what_one_would(sizes, seed, workers) -> None:
+    groups, sampling = make_groups(sizes), Sampling(batch_groups=4)
+    whole = sample_rows(groups, sampling, 1, seed=seed, epoch=1, step=0)
+    shares = [
+        sample_rows(groups, sampling, 1, seed=seed, epoch=1, step=0, rank=rank, world_size=workers)
+        for rank in range(workers)
+    ]
+    for part in ("first", "second", "negatives", "own"):
+        together = [item for share in shares for item in getattr(share, part)]
+        assert together == getattr(whole, part)
+
+
+def test_every_ordered_pair_of_a_groups_texts_is_equally_likely() -> None:
+    groups, sampling = make_groups([3, 3]), Sampling(batch_groups=2)
+    counts: dict[tuple[str, str], int] = {}
+    for epoch in range(3000):
+        rows = sample_rows(groups, sampling, 0, seed=5, epoch=epoch, step=0)
+        for pair in zip(rows.first, rows.second, strict=True):
+            if pair[0].startswith("g0"):
+                counts[pair] = counts.get(pair, 0) + 1
+    assert len(counts) == 6
+    # 3000 draws over 6 pairs: 500 each, standard deviation 20.
+    assert all(400 < count < 600 for count in counts.values())
+
+
+def test_hard_negatives_of_a_group_are_different_and_as_many_as_there_are() -> None:
+    groups, sampling = make_groups([2] * 8), Sampling(batch_groups=8)
+    rows = sample_rows(groups, sampling, 2, seed=1, epoch=0, step=0)
+    assert len(set(rows.negatives)) == len(rows.negatives) == 2 * (0 + 1 + 2 + 2)
+
+
+def test_a_draw_depends_on_seed_epoch_and_step_only() -> None:
+    groups, sampling = make_groups([4] * 40), Sampling(batch_groups=8)
+    at = [(s, e, t) for s in (0, 1) for e in (0, 1) for t in (0, 1)]
+    draws = [sample_rows(groups, sampling, 0, seed=s, epoch=e, step=t).texts for s, e, t in at]
+    again = [
+        sample_rows(groups, sampling, 0, seed=s, epoch=e, step=t).texts for s, e, t in reversed(at)
+    ]
+    assert draws == again[::-1]
+    assert all(a != b for a, b in pairwise(draws))
+
+
+@settings(max_examples=50)
+@given(seeds, st.integers(0, 20), st.integers(0, 20))
+def test_notebook_rows_are_two_texts_of_a_group_joined_both_ways(seed, epoch, step) -> None:
+    groups = make_groups([1, 2, 3, 4, 5])  # the notebook may draw one text twice
+    sampling = Sampling(batch_groups=4, method="notebook")
+    rows = sample_rows(groups, sampling, 0, seed=seed, epoch=epoch, step=step)
+    members = {joined.split("t")[0]: joined for joined in rows.first}
+    assert len(members) == 4
+    for first, second in zip(rows.first, rows.second, strict=True):
+        group = groups[int(first[1])]
+        assert any(
+            first == one + two and second == two + one for one in group.texts for two in group.texts
+        )
+
+
+def test_notebook_draws_with_replacement_and_anew_at_every_step() -> None:
+    groups, sampling = make_groups([2] * 8), Sampling(batch_groups=4, method="notebook")
+    repeats, batches = 0, set()
+    for step in range(200):
+        rows = sample_rows(groups, sampling, 0, seed=1, epoch=0, step=step)
+        repeats += sum(f == s for f, s in zip(rows.first, rows.second, strict=True))
+        batches.add(tuple(sorted(text[:2] for text in rows.first)))
+    # random.choices of two texts repeats one in half of the cases: 400 of 800, deviation 14.
+    assert 340 < repeats < 460
+    assert len(batches) > 50  # of 70 possible; a pass over 8 groups would alternate
+
+
+def test_steps_of_an_epoch() -> None:
+    assert steps_per_epoch(Sampling(batch_groups=4), groups=11, texts=5000) == 2
+    # The notebook's log: 202 steps.
+    assert steps_per_epoch(Sampling(batch_groups=4, method="notebook"), 50_000, 103_700) == 202
+
+
+def test_fewer_groups_than_a_batch_are_refused_with_the_numbers() -> None:
+    with pytest.raises(UserError, match=r"3 groups are .*batch_groups=8"):
+        steps_per_epoch(Sampling(batch_groups=8), groups=3, texts=9)

@@ -1,0 +1,253 @@
+"""The loop: determinism, resuming, what a run leaves behind."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from siamese import SentenceEncoder, UserError
+from siamese.backend import keras, tf
+from siamese.batches import make_batch, part_count
+from siamese.checkpoint import checkpoint_folders
+from siamese.context import LocalContext
+from siamese.encoder import build_encoder
+from siamese.evaluation import evaluate_scores, labels_of, pair_scores
+from siamese.groups import Group
+from siamese.pairs import Pair
+from siamese.recipe import Optimizer, Recipe, load_recipe
+from siamese.run_folder import RunFolder
+from siamese.sampling import sample_rows
+from siamese.training import build_optimizer, build_train_step, fit, prepare
+from siamese.training_data import TrainingData
+from siamese.vocabulary import count_characters
+
+VERBS = [("怎么开通", "如何打开", "想开{}要点哪"), ("怎么关闭", "如何停用", "不想用{}了")]
+THINGS = [
+    "会员",
+    "流量包",
+    "来电显示",
+    "短信提醒",
+    "自动续费",
+    "免密支付",
+    "夜间模式",
+    "定位",
+    "发票",
+]
+
+
+def fill(phrasing: str, thing: str) -> str:
+    return phrasing.format(thing) if "{}" in phrasing else phrasing + thing
+
+
+GROUPS = [
+    Group(f"{v}-{thing}", tuple(fill(p, thing) for p in verb), (fill(VERBS[1 - v][0], thing),))
+    for thing in THINGS
+    for v, verb in enumerate(VERBS)
+]
+PAIRS = [Pair(g.texts[0], g.texts[2], 1) for g in GROUPS] + [
+    Pair(g.texts[0], g.negatives[0], 0) for g in GROUPS
+]
+DATA = TrainingData(
+    groups=GROUPS,
+    characters=count_characters(text for group in GROUPS for text in group.texts),
+    texts_read=sum(len(group.texts) for group in GROUPS),
+    hash="tests",
+)
+TINY = (
+    "encoder.embedding_dim=8",
+    "encoder.vectors=none",
+    "encoder.lstm_units=[6]",
+    "sampling.batch_groups=6",
+    "training.epochs=3",
+    "training.patience=null",
+    "loss.hard_negatives=1",
+)
+
+
+def run_in(folder: Path, *settings: str, fresh: bool = True) -> RunFolder:
+    recipe = load_recipe("fast", [*TINY, *settings])
+    run = RunFolder(folder)
+    if fresh:
+        run.start(recipe, {"hash": "tests"}, fresh=True)
+    fit(LocalContext(run), recipe, DATA, PAIRS, prepare(recipe, DATA, PAIRS))
+    return run
+
+
+def weights(run: RunFolder) -> list[bytes]:
+    with np.load(checkpoint_folders(run.checkpoints)[-1] / "variables.npz") as values:
+        return [values[name].tobytes() for name in values.files]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> RunFolder:
+    return run_in(tmp_path_factory.mktemp("run") / "a")
+
+
+def test_the_same_settings_give_the_same_run(finished, tmp_path) -> None:
+    again = run_in(tmp_path / "b")
+    assert weights(again) == weights(finished)
+    clock = ("groups_per_second", "train_seconds", "evaluation_seconds")
+    strip = [
+        [{k: v for k, v in line.items() if k not in clock} for line in run.read_log()]
+        for run in (finished, again)
+    ]
+    assert strip[0] == strip[1]
+
+
+def test_another_seed_gives_another_run(finished, tmp_path) -> None:
+    assert weights(run_in(tmp_path / "b", "seed=2")) != weights(finished)
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("steps", [1, 4, 6])
+def test_a_run_killed_at_any_step_and_resumed_ends_with_the_same_weights(
+    finished, tmp_path, monkeypatch, steps
+) -> None:
+    """3 steps an epoch: killed in the first epoch, in the second, and at an epoch's last step."""
+    taken = 0
+
+    def dying(*args, **kwargs):
+        nonlocal taken
+        taken += 1
+        if taken > steps:
+            raise KilledError
+        return sample_rows(*args, **kwargs)
+
+    monkeypatch.setattr("siamese.training.sample_rows", dying)
+    with pytest.raises(KilledError):
+        run_in(tmp_path / "b")
+    monkeypatch.undo()
+    resumed = run_in(tmp_path / "b", fresh=False)
+    assert weights(resumed) == weights(finished)
+    steps_logged = [line["step"] for line in resumed.read_log()]
+    assert steps_logged == [line["step"] for line in finished.read_log()]
+
+
+def test_resuming_a_finished_run_changes_nothing(finished, tmp_path) -> None:
+    run = run_in(tmp_path / "b")
+    before, log = weights(run), run.read_log()
+    run_in(tmp_path / "b", fresh=False)
+    assert weights(run) == before and run.read_log() == log
+
+
+def test_best_is_the_epoch_of_the_highest_metric_with_its_threshold(finished) -> None:
+    evaluations = [line for line in finished.read_log() if line["event"] == "evaluation"]
+    assert len(evaluations) == 3
+    best = max(evaluations, key=lambda line: line["roc_auc"])
+    encoder = SentenceEncoder.load(finished.best)
+    assert encoder.metrics["epoch"] == best["epoch"]
+    assert encoder.threshold == best["threshold"]
+    scores = pair_scores(PAIRS, encoder.encode, "cosine")
+    again = evaluate_scores(scores, labels_of(PAIRS), encoder.threshold)
+    assert again.roc_auc == pytest.approx(best["roc_auc"])
+    assert again.accuracy == best["accuracy"]
+
+
+def test_a_run_leaves_the_files_of_the_design(finished) -> None:
+    names = {path.name for path in finished.path.iterdir()}
+    assert names == {
+        "recipe.yaml",
+        "data.json",
+        "metrics.jsonl",
+        "tensorboard",
+        "checkpoints",
+        "best",
+        "best_scores.parquet",
+    }
+    assert len(checkpoint_folders(finished.checkpoints)) == 2
+    assert isinstance(load_recipe(str(finished.recipe_file)), Recipe)
+    for line in finished.metrics_file.read_text(encoding="utf-8").splitlines():
+        json.loads(line)
+
+
+def test_patience_ends_a_run_that_no_longer_improves(tmp_path) -> None:
+    # A rate too small to change a figure: the first epoch stays the best.
+    run = run_in(
+        tmp_path / "b", "optimizer.learning_rate=1e-12", "training.epochs=9", "training.patience=2"
+    )
+    epochs = [line["epoch"] for line in run.read_log() if line["event"] == "evaluation"]
+    assert epochs == [1, 2, 3]
+
+
+def test_training_makes_the_loss_fall(tmp_path) -> None:
+    run = run_in(tmp_path / "b", "training.epochs=20", "encoder.dropout=0")
+    losses = [line["loss"] for line in run.read_log() if line["event"] == "evaluation"]
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_a_diverged_loss_ends_the_run_with_advice(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("siamese.training.batch_loss", lambda z, *_: tf.reduce_sum(z) * math.nan)
+    with pytest.raises(UserError, match="learning_rate"):
+        run_in(tmp_path / "b")
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path) -> None:
+    run = run_in(tmp_path / "b", "training.epochs=1")
+    newest = checkpoint_folders(run.checkpoints)[-1]
+    (newest / "variables.npz").write_bytes(b"PK")
+    with pytest.raises(UserError, match=newest.name):
+        run_in(tmp_path / "b", fresh=False)
+
+
+def test_a_resume_with_another_recipe_or_other_data_names_what_differs(finished) -> None:
+    recipe = load_recipe("fast", [*TINY, "loss.scale=7", "seed=3"])
+    with pytest.raises(UserError) as error:
+        finished.check_same(recipe, {"hash": "tests"})
+    assert "loss.scale: was 20.0, is 7.0" in str(error.value)
+    assert "seed: was 1, is 3" in str(error.value)
+    with pytest.raises(UserError, match="other data"):
+        finished.check_same(load_recipe("fast", list(TINY)), {"hash": "others"})
+
+
+@pytest.mark.parametrize(
+    ("warmup", "decay", "expected"),
+    [
+        (0, "constant", lambda step: 0.01),
+        (4, "constant", lambda step: 0.01 * min(step / 4, 1)),
+        (0, "cosine", lambda step: 0.01 * 0.5 * (1 + math.cos(math.pi * step / 20))),
+        (
+            4,
+            "cosine",
+            lambda step: (
+                0.01 * step / 4
+                if step < 4
+                else 0.01 * 0.5 * (1 + math.cos(math.pi * (step - 4) / 16))
+            ),
+        ),
+    ],
+)
+def test_learning_rate_warms_up_and_decays(warmup, decay, expected) -> None:
+    optimizer = build_optimizer(
+        Optimizer(learning_rate=0.01, warmup_steps=warmup, decay=decay), total_steps=20
+    )
+    for step in range(21):
+        optimizer.iterations.assign(step)
+        assert float(optimizer.learning_rate) == pytest.approx(expected(step), abs=1e-6)
+
+
+def test_a_batch_in_parts_gives_the_step_of_a_batch_in_one(monkeypatch) -> None:
+    """Splitting rows by length saves padding and changes nothing else."""
+    recipe = load_recipe("fast", [*TINY, "encoder.dropout=0", "sampling.batch_groups=18"])
+    prepared = prepare(recipe, DATA, PAIRS)
+    rows = sample_rows(GROUPS, recipe.sampling, 1, seed=1, epoch=0, step=0)
+    results = []
+    for ends in ((0.6, 0.93, 1.0), (1.0,)):
+        monkeypatch.setattr("siamese.batches.PART_ENDS", ends)
+        parts = part_count(recipe.text, 36)
+        assert parts == len(ends)
+        keras.utils.set_random_seed(1)
+        model = build_encoder(recipe.encoder, prepared.embeddings)
+        optimizer = build_optimizer(recipe.optimizer, 10)
+        optimizer.build(model.trainable_variables)
+        step = build_train_step(model, optimizer, recipe.loss.scale, parts)
+        batch = make_batch(rows, prepared.vocabulary, recipe.text)
+        assert sum(len(part) for part in batch.parts) == len(rows.texts)
+        results.append((float(step(*batch)), [w.numpy() for w in model.trainable_variables]))
+    assert results[0][0] == pytest.approx(results[1][0], rel=1e-5)
+    for one, other in zip(results[0][1], results[1][1], strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
