@@ -3,6 +3,8 @@
 What is heavy is imported inside the commands, so that `--help` and wrong arguments answer at once.
 """
 
+import contextlib
+import math
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,7 +21,7 @@ app = typer.Typer(
 )
 
 Inputs = Annotated[list[str], typer.Argument(help="files, globs, folders or URIs")]
-Seed = Annotated[int, typer.Option(help="of all that is random", min=0)]
+Seed = Annotated[int, typer.Option(help="of all that is random", min=0, max=2**32 - 1)]
 
 
 @app.command()
@@ -27,7 +29,7 @@ def shard(
     inputs: Inputs,
     output: Annotated[Path, typer.Option(help="the data set's folder")],
     rows_per_shard: Annotated[int, typer.Option(help="groups in a shard, at most", min=1)] = 65536,
-    seed: Annotated[int, typer.Option(help="of the order of the groups", min=0)] = 1,
+    seed: Annotated[int, typer.Option(help="of the order of the groups", min=0, max=2**32 - 1)] = 1,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="replace a data set that is there")
     ] = False,
@@ -180,10 +182,10 @@ def _threshold(value: str) -> float | Literal["stored", "fit"]:
         return "stored"
     if value == "fit":
         return "fit"
-    try:
-        return float(value)
-    except ValueError:
-        raise UserError(f"--threshold {value}: give `stored`, `fit` or a number.") from None
+    with contextlib.suppress(ValueError):
+        if math.isfinite(number := float(value)):
+            return number
+    raise UserError(f"--threshold {value}: give `stored`, `fit` or a number.")
 
 
 def _print_metrics(metrics: dict[str, Any], title: str) -> None:
@@ -200,7 +202,7 @@ def main() -> None:
     """Run the command line. A user's mistake is told in a sentence, with exit code 2."""
     try:
         app()
-    except UserError as error:
+    except (UserError, OSError) as error:  # OSError: what cannot be written
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
 

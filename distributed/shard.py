@@ -5,7 +5,7 @@ from typing import Any
 
 from distributed.shards import MANIFEST, write_shards
 from siamese.errors import UserError
-from siamese.files import replacing_folder
+from siamese.files import read_json, replacing_folder
 from siamese.groups import ReadingCounts, read_groups
 
 
@@ -50,7 +50,9 @@ def _check_output(output: Path, fresh: bool) -> None:
         raise UserError(f"{output}: is a file. Choose another --output folder.")
     if not output.is_dir() or not any(output.iterdir()):
         return
-    if not (output / MANIFEST).is_file():
+    # Of any version, so that an older data set can be replaced; but not some other program's.
+    manifest = read_json(output / MANIFEST) if (output / MANIFEST).is_file() else None
+    if not isinstance(manifest, dict) or not {"schema_version", "files"} <= manifest.keys():
         raise UserError(f"{output}: exists and is not a data set. Choose another --output folder.")
     if not fresh:
         raise UserError(

@@ -142,6 +142,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"{folder / MANIFEST}: schema version {version}, this release reads {SCHEMA_VERSION}. "
             "Shard the input again."
         )
+    try:
+        whole = all({"name", "rows", "sha256"} <= file.keys() for file in manifest["files"])
+        whole = whole and len(manifest["files"]) > 0 and "texts_read" in manifest["counts"]
+        whole = whole and manifest.keys() >= {"vocabulary_sha256", "texts_by_length"}
+    except (KeyError, TypeError, AttributeError):
+        whole = False
+    if not whole:
+        raise UserError(f"{folder / MANIFEST}: damaged. Shard the input again.")
     return manifest
 
 

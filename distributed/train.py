@@ -8,6 +8,7 @@ from distributed.shards import read_shards
 from siamese.pairs import Pair, read_pairs
 from siamese.recipe import Recipe
 from siamese.run_folder import Existing, RunFolder
+from siamese.training_data import prepare
 
 
 def train(
@@ -37,10 +38,6 @@ def train(
     if existing == "resume":
         folder.check_same(recipe, summary)
 
-    # TensorFlow takes seconds to import: only once the input is known to be good.
-    from siamese.context import LocalContext
-    from siamese.training import fit, prepare
-
     print(
         f"{summary['groups']:,} groups, {summary['texts']:,} texts"
         + (
@@ -53,6 +50,10 @@ def train(
     prepared = prepare(recipe, groups, pairs)
     if prepared.coverage:
         print(prepared.coverage)
+    # TensorFlow takes seconds to import: only once everything else is known to be good.
+    from siamese.context import LocalContext
+    from siamese.training import fit
+
     if existing != "resume":
         folder.start(recipe, summary, fresh=existing == "fresh")
     fit(LocalContext(folder), recipe, groups, pairs, prepared)

@@ -92,21 +92,38 @@ def find_files(inputs: list[str]) -> list[DataFile]:
     """
     found: list[DataFile] = []
     for uri in inputs:
-        filesystem, path = _filesystem(uri)
-        if filesystem.isfile(path):
-            paths = [path]
-        elif filesystem.isdir(path):
-            paths = sorted(p for p in filesystem.find(path) if p.lower().endswith(DATA_SUFFIXES))
-        else:
-            paths = sorted(p for p in filesystem.glob(path) if filesystem.isfile(p))
+        try:
+            filesystem, path = _filesystem(uri)
+            if filesystem.isfile(path):
+                paths = [path]
+            elif filesystem.isdir(path):
+                paths = sorted(
+                    p for p in filesystem.find(path) if p.lower().endswith(DATA_SUFFIXES)
+                )
+            else:
+                paths = sorted(p for p in filesystem.glob(path) if filesystem.isfile(p))
+        except OSError as error:
+            raise UserError(f"{uri}: cannot be read: {error}.") from None
         if not paths:
             hint = f"no {', '.join(DATA_SUFFIXES)} file in it" if filesystem.isdir(path) else ""
             raise UserError(f"{uri}: {hint or 'no such file'}. Check the path or the pattern.")
-        found += [DataFile(filesystem, p) for p in paths]
+        given = {str(file) for file in found}
+        found += [DataFile(filesystem, p) for p in paths if p not in given]
     for file in found:
         if file.filesystem.size(file.path) == 0:
             raise UserError(f"{file}: the file is empty. Give a file with data, or leave it out.")
     return found
+
+
+@contextmanager
+def reading_parquet(file: DataFile) -> Iterator[None]:
+    """Tell of a file that is damaged or not Parquet by its name."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{file}: not Parquet, or damaged ({error}). Write or download it again."
+        ) from None
 
 
 def sha256_of(path: Path) -> str:
@@ -136,6 +153,7 @@ def replacing(path: Path) -> Iterator[Path]:
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Yield a folder beside `path` to fill; put it in `path`'s place when the block succeeds."""
+    path = path.resolve()  # the folder that a link points to is replaced, not the link
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:

@@ -13,18 +13,25 @@ all pairs in memory (`pairs.py`).
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import chain, count
+from typing import Any, BinaryIO
 
 import ijson
 import pyarrow.parquet as pq
 
 from siamese.errors import UserError
-from siamese.files import BOM, DataFile, find_files
+from siamese.files import BOM, DataFile, find_files, reading_parquet
 from siamese.pairs import is_pair_file, join_pairs, read_pair_file
 
+# JSON up to half of a surrogate pair, `\\ud83d` without `\\ude31` after it, or the other way round.
+_WHOLE_CHARACTERS = re.compile(
+    rb"(?:[^\\]++|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u(?![dD][89a-fA-F])....|\\[^u])*+", re.DOTALL
+)
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 GROUP_ID_COLUMNS = ("group_id", "id")
 
 
@@ -66,9 +73,10 @@ def read_groups(inputs: list[str], counts: ReadingCounts) -> Iterator[Group]:
     """
     files = find_files(inputs)
     pair_files = [f for f in files if is_pair_file(f)]
+    taken = {"pairs"}
     for file in files:
         if file not in pair_files:
-            prefix = f"{file.stem}/" if len(files) > 1 else ""
+            prefix = f"{_distinct(file.stem, taken)}/" if len(files) > 1 else ""
             for group in _read_group_file(file):
                 if kept := _clean(group, file, counts):
                     yield Group(prefix + kept.id, kept.texts, kept.negatives)
@@ -76,6 +84,14 @@ def read_groups(inputs: list[str], counts: ReadingCounts) -> Iterator[Group]:
         yield from _read_joined_pairs(
             pair_files, counts, prefix="pairs/" if pair_files != files else ""
         )
+
+
+def _distinct(name: str, taken: set[str]) -> str:
+    """The name, or the first of name-2, name-3, … that is not taken; it then is."""
+    others = (f"{name}-{number}" for number in count(2))
+    found = next(n for n in chain([name], others) if n not in taken)
+    taken.add(found)
+    return found
 
 
 def _read_joined_pairs(
@@ -97,6 +113,8 @@ def _read_joined_pairs(
 
 
 def _clean(group: Group, where: object, counts: ReadingCounts) -> Group | None:
+    if not group.id.isprintable():
+        _refuse_surrogates(group.id, f"{where}, group {group.id!r}")
     for text in (*group.texts, *group.negatives):
         if not text.strip():
             raise UserError(
@@ -121,10 +139,14 @@ def _refuse_surrogates(text: str, where: str) -> None:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise UserError(
-            f"{where}: holds half of a surrogate pair (\\uD800 to \\uDFFF), which is not text. "
-            "Write the character itself, or both halves."
-        ) from None
+        raise UserError(_half_a_pair(where)) from None
+
+
+def _half_a_pair(where: str) -> str:
+    return (
+        f"{where}: holds half of a surrogate pair (\\uD800 to \\uDFFF), which is not text. Write "
+        "the character itself, or both halves."
+    )
 
 
 def _read_group_file(file: DataFile) -> Iterator[Group]:
@@ -145,13 +167,34 @@ def _read_json(file: DataFile) -> Iterator[Group]:
             stream.seek(0)
         found, problem = False, "it is empty"
         try:
-            for group_id, texts in ijson.kvitems(stream, "", use_float=True):
+            checked = _WholeCharacters(stream, file)
+            for group_id, texts in ijson.kvitems(checked, "", use_float=True):
                 found = True
                 yield _checked_group(group_id, texts, (), str(file))
         except (ijson.JSONError, UnicodeDecodeError) as error:
             found, problem = False, str(error)
     if not found:
         _refuse_json(file, problem)
+
+
+class _WholeCharacters:
+    """A JSON file that refuses half of a surrogate pair, which ijson would turn into `?`."""
+
+    def __init__(self, stream: BinaryIO, file: DataFile) -> None:
+        self._stream, self._file = stream, file
+        self._line, self._tail = 1, b""
+
+    def read(self, size: int = -1) -> bytes:
+        """Read on."""
+        data = self._stream.read(size)
+        unchecked = self._tail + data
+        end = _WHOLE_CHARACTERS.match(unchecked).end()  # type: ignore[union-attr]
+        self._line += unchecked.count(b"\n", 0, end)
+        if _HALF.match(unchecked, end) and (len(unchecked) - end >= 12 or not data):
+            raise UserError(_half_a_pair(f"{self._file}, line {self._line}"))
+        # What may be the beginning of an escape is looked at again; a wrong one ijson tells of.
+        self._tail = unchecked[end:] if len(unchecked) - end < 12 else b""
+        return data
 
 
 def _refuse_json(file: DataFile, problem: str) -> None:
@@ -163,6 +206,8 @@ def _refuse_json(file: DataFile, problem: str) -> None:
         raise UserError(
             f"{file}, line {error.lineno}, column {error.colno}: not valid JSON: {error.msg}."
         ) from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{file}: not usable JSON: {error}.") from None
     if isinstance(value, dict):
         raise UserError(f"{file}: not a usable object {{id: [text, …]}}: {problem}.")
     raise UserError(
@@ -181,6 +226,8 @@ def _read_json_lines(file: DataFile) -> Iterator[Group]:
             raise UserError(
                 f"{where}, column {error.colno}: not valid JSON: {error.msg}."
             ) from None
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{where}: not usable JSON: {error}.") from None
         if not isinstance(row, dict) or "texts" not in row or "id" not in row:
             raise UserError(
                 f'{where}: expected {{"id": …, "texts": [text, …]}}, found {_shorten(row)}.'
@@ -189,7 +236,7 @@ def _read_json_lines(file: DataFile) -> Iterator[Group]:
 
 
 def _read_parquet(file: DataFile) -> Iterator[Group]:
-    with file.open() as stream:
+    with reading_parquet(file), file.open() as stream:
         parquet = pq.ParquetFile(stream)
         names = parquet.schema_arrow.names
         id_column = next((c for c in GROUP_ID_COLUMNS if c in names), None)
@@ -206,7 +253,7 @@ def _read_parquet(file: DataFile) -> Iterator[Group]:
                     group_id,
                     row["texts"],
                     row.get("negatives") or (),
-                    f"{file}, group {group_id!r}",
+                    str(file),
                 )
 
 
@@ -249,5 +296,8 @@ def _first_line_is_pair(file: DataFile) -> bool:
 
 
 def _shorten(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except RecursionError:
+        return "lists in lists in lists …"
     return text if len(text) <= 60 else text[:57] + "…"

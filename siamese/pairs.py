@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from siamese.errors import UserError
-from siamese.files import DataFile, find_files
+from siamese.files import DataFile, find_files, reading_parquet
 
 PAIR_SUFFIXES = (".tsv", ".txt", ".csv")
 LABEL_COLUMNS = ("label", "labels", "similar", "is_duplicate", "target", "y", "标签")
@@ -37,7 +37,14 @@ def read_pairs(inputs: list[str]) -> list[Pair]:
     Raises:
         UserError: an input is missing, empty or malformed, or the pairs are not of both labels.
     """
-    pairs = [pair for file in find_files(inputs) for pair in read_pair_file(file)]
+    files = find_files(inputs)
+    for file in files:
+        if file.suffix not in (*PAIR_SUFFIXES, ".parquet"):
+            raise UserError(
+                f"{file}: holds no labelled pairs. Give text1, text2 and label in a .tsv, .txt, "
+                ".csv or .parquet file."
+            )
+    pairs = [pair for file in files for pair in read_pair_file(file)]
     labels = {pair.label for pair in pairs}
     if labels != {0, 1}:
         missing = "positive (label 1)" if 1 not in labels else "negative (label 0)"
@@ -51,7 +58,7 @@ def read_pairs(inputs: list[str]) -> list[Pair]:
 def is_pair_file(file: DataFile) -> bool:
     """Whether the file holds labelled pairs: by its ending, for Parquet by its columns."""
     if file.suffix == ".parquet":
-        with file.open() as stream:
+        with reading_parquet(file), file.open() as stream:
             return _label_column(pq.read_schema(stream).names) is not None
     return file.suffix in PAIR_SUFFIXES
 
@@ -114,7 +121,7 @@ def _header(cells: list[str]) -> tuple[int, int, int] | None:
     """The positions of the two texts and the label, if the cells are a header."""
     names = [cell.strip().lower() for cell in cells]
     label_name = _label_column(names)
-    if label_name is None or len(names) < 3:
+    if label_name is None or len(names) < 3 or names[2] in ("0", "1"):
         return None
     label = names.index(label_name)
     first, second = _text_columns(names, label_name)
@@ -122,7 +129,7 @@ def _header(cells: list[str]) -> tuple[int, int, int] | None:
 
 
 def _label_column(names: Sequence[str]) -> str | None:
-    return next((name for name in names if name.lower() in LABEL_COLUMNS), None)
+    return next((name for label in LABEL_COLUMNS for name in names if name.lower() == label), None)
 
 
 def _text_columns(names: Sequence[str], label: str) -> tuple[str, str]:
@@ -134,7 +141,7 @@ def _text_columns(names: Sequence[str], label: str) -> tuple[str, str]:
 
 
 def _parquet_rows(file: DataFile) -> Iterator[tuple[str, str, str, str]]:
-    with file.open() as stream:
+    with reading_parquet(file), file.open() as stream:
         parquet = pq.ParquetFile(stream)
         names = parquet.schema_arrow.names
         label_name = _label_column(names)

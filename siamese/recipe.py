@@ -70,7 +70,7 @@ class Encoder(Section):
     def _units_are_positive(self) -> "Encoder":
         for units in self.lstm_units:
             if not 1 <= units <= 8192:
-                raise ValueError(f"lstm_units must be 1 to 8192 each, found {units}")
+                raise ValueError(f"encoder.lstm_units must be 1 to 8192 each, found {units}")
         return self
 
 
@@ -140,16 +140,19 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _settings_fit_together(self) -> "Recipe":
+        problems = []
         if self.sampling.method == "notebook" and self.loss.hard_negatives:
-            raise ValueError(
+            problems.append(
                 "loss.hard_negatives must be 0 with sampling.method=notebook, whose rows are "
                 "two texts joined"
             )
         if self.encoder.vectors == "none" and not self.encoder.train_embeddings:
-            raise ValueError(
+            problems.append(
                 "encoder.train_embeddings=false needs vectors: set encoder.vectors to a word2vec "
                 "file or to train"
             )
+        if problems:
+            raise ValueError("\n  ".join(problems))
         return self
 
     def to_yaml(self) -> str:
@@ -181,11 +184,18 @@ def load_recipe(name_or_file: str, overrides: Sequence[str] = ()) -> Recipe:
     settings = _parse(text, source)
     if not isinstance(settings, dict):
         raise UserError(f"{source}: expected settings such as `loss: {{scale: 20}}`.")
+    # A section whose settings are all commented out.
+    settings = {key: {} if value is None else value for key, value in settings.items()}
     problems: list[str] = []
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals or not key:
             problems.append(f"--set {override}: write it as section.key=value")
+            continue
+        try:
+            value = _parse(value, f"--set {override}")
+        except UserError as error:
+            problems.append(str(error))
             continue
         path = key.split(".")
         target = settings
@@ -195,7 +205,7 @@ def load_recipe(name_or_file: str, overrides: Sequence[str] = ()) -> Recipe:
                 problems.append(f"{key}: `{part}` is a setting, not a section")
                 break
         else:
-            target[path[-1]] = _parse(value, f"--set {override}")
+            target[path[-1]] = value
     try:
         recipe = Recipe.model_validate(settings)
     except ValidationError as error:
@@ -226,7 +236,7 @@ def _read(name_or_file: str) -> tuple[str, str]:
 def _parse(text: str, source: str) -> Any:
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 2024-13-45
         raise UserError(f"{source}: not valid YAML: {error}") from None
 
 

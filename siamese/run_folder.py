@@ -59,7 +59,7 @@ class RunFolder:
                 f"{self.path}: exists already. Continue that run with --resume, replace it with "
                 "--fresh, or choose another --run folder."
             )
-        elif used and not self.recipe_file.is_file():
+        elif used and not (self.recipe_file.is_file() and self.data_file.is_file()):
             raise UserError(
                 f"{self.path}: is not the folder of a run, so --fresh will not delete it. Choose "
                 "another --run folder."
@@ -87,7 +87,10 @@ class RunFolder:
                 f"{self.path}: was started with other settings; a resumed run must keep them.\n"
                 + "\n".join(f"  {line}" for line in differences)
             )
-        if read_json(self.data_file)["hash"] != data["hash"]:
+        started_with = read_json(self.data_file)
+        if not isinstance(started_with, dict) or "hash" not in started_with:
+            raise UserError(f"{self.data_file}: damaged. Start the run afresh with --fresh.")
+        if started_with["hash"] != data["hash"]:
             raise UserError(
                 f"{self.path}: was started with other data (--data or --dev). Give the same, or "
                 "start a run of its own."

@@ -2,10 +2,9 @@
 
 import math
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,42 +22,10 @@ from siamese.pairs import Pair
 from siamese.progress import progress
 from siamese.recipe import Optimizer, Recipe
 from siamese.sampling import sample_rows, steps_per_epoch
-from siamese.training_data import TrainingData
-from siamese.vectors import Coverage, initial_embeddings
-from siamese.vocabulary import Vocabulary, count_characters
+from siamese.training_data import Prepared, TrainingData
 
 # Lines per epoch in the log, and so points per epoch of the loss curve.
 LOGGED_PER_EPOCH = 20
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What is made once per data set and recipe, before training: shared by all workers."""
-
-    vocabulary: Vocabulary
-    embeddings: np.ndarray
-    coverage: Coverage | None
-
-
-def prepare(recipe: Recipe, data: TrainingData, pairs: Sequence[Pair]) -> Prepared:
-    """Make the vocabulary and the initial embeddings, and check that there is a batch's worth.
-
-    Raises:
-        UserError: there are fewer groups than a batch has, or the vectors cannot be used.
-    """
-    steps_per_epoch(recipe.sampling, len(data.groups), data.texts_read)
-    characters = Counter(data.characters)
-    if recipe.text.include_dev:
-        characters += count_characters(text for pair in pairs for text in (pair.text1, pair.text2))
-    vocabulary = Vocabulary(characters, recipe.text.lowercase, recipe.text.min_count)
-    embeddings, coverage = initial_embeddings(
-        recipe.encoder.vectors,
-        recipe.encoder.embedding_dim,
-        recipe.seed,
-        vocabulary,
-        (text for group in data.groups for text in group.texts),
-    )
-    return Prepared(vocabulary, embeddings, coverage)
 
 
 def fit(

@@ -50,11 +50,13 @@ def load_vectors(path: Path, dim: int, vocabulary: Vocabulary) -> tuple[np.ndarr
             f"{path}: its vectors have {found} numbers, the recipe asks for {dim}. Set "
             f"encoder.embedding_dim={found}, or give a file of {dim}."
         )
+    if not binary:
+        _check_lines(path, count, dim)
     try:
         vectors = KeyedVectors.load_word2vec_format(
             str(path), binary=binary, unicode_errors="replace"
         )
-    except (ValueError, EOFError, IndexError) as error:
+    except (ValueError, EOFError, IndexError, MemoryError, OverflowError) as error:
         raise UserError(
             f"{path}: broken word2vec file: its header promises {count:,} vectors of {found} "
             f"numbers ({error}). Write or download it again."
@@ -84,11 +86,32 @@ def _inspect(path: Path) -> tuple[int, int, bool]:
         )
     count, dim = map(int, parts)
     try:
-        [float(number) for number in first.decode("utf-8").rstrip().split(" ")[1:]]
-        binary = False
+        # A binary vector may begin with the byte of a line end, and so look like an empty line.
+        binary = len([float(number) for number in first.rstrip().split(b" ")[1:]]) == 0
     except ValueError:
         binary = True
     return count, dim, binary
+
+
+def _check_lines(path: Path, count: int, dim: int) -> None:
+    """Refuse a text file with a line too short or too few lines; gensim would make up the rest."""
+    with path.open("rb") as stream:
+        lines = enumerate(stream, start=1)
+        next(lines)
+        found = 0
+        for number, line in lines:
+            numbers = line.rstrip().count(b" ")
+            if numbers != dim:
+                raise UserError(
+                    f"{path}, line {number}: broken word2vec file: has {numbers} numbers, its header "
+                    f"promises {dim}. Write or download it again."
+                )
+            found += 1
+    if found != count:
+        raise UserError(
+            f"{path}: broken word2vec file: has {found:,} vectors, its header promises {count:,}. "
+            "Write or download it again."
+        )
 
 
 def train_vectors(
@@ -162,7 +185,7 @@ def initial_embeddings(
         return random.astype(np.float32), None
     if source != "train":
         return load_vectors(Path(source), dim, vocabulary)
-    folded = (text.lower() for text in texts) if vocabulary.lowercase else texts
+    folded = (text.casefold() for text in texts) if vocabulary.lowercase else texts
     trained = train_vectors(folded, dim, seed)
     matrix = np.zeros((len(vocabulary), dim), np.float32)
     for row, character in enumerate(vocabulary.characters, start=FIRST_ID):

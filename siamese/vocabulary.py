@@ -26,7 +26,8 @@ class Vocabulary:
 
     Args:
         counts: how often each character occurs.
-        lowercase: whether texts are lower-cased before their characters are looked up.
+        lowercase: whether case is folded before characters are looked up (`str.casefold`, which
+            unlike `str.lower` treats each character for itself).
         min_count: characters that occur less often are left out, and so are unknown.
     """
 
@@ -36,7 +37,7 @@ class Vocabulary:
         if lowercase:
             folded: Counter[str] = Counter()
             for character, count in counts.items():
-                for lower in character.lower():
+                for lower in character.casefold():
                     folded[lower] += count
             counts = folded
         kept = [(c, n) for c, n in counts.items() if n >= min_count]
@@ -68,7 +69,7 @@ class Vocabulary:
             int32 ids `[len(texts), time]`.
         """
         if self.lowercase:
-            texts = [text.lower() for text in texts]
+            texts = [text.casefold() for text in texts]
         lengths = np.fromiter(map(len, texts), np.int64, len(texts))
         cut = np.minimum(lengths, max_length)
         if length is None:
@@ -111,6 +112,8 @@ class Vocabulary:
                     f"{path}: is of version {value['version']}, this release reads {VERSION}."
                 )
             counts = dict(zip(value["characters"], value["counts"], strict=True))
+            if len(counts) < len(value["counts"]):
+                raise ValueError("a character occurs twice")
             return cls(counts, lowercase=value["lowercase"])
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{path}: not a vocabulary ({error!r}). Write it again.") from None

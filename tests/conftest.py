@@ -2,6 +2,6 @@
 
 from hypothesis import settings
 
-# The first example of a test pays for imports, and machines differ: no deadline.
-settings.register_profile("siamese", deadline=None)
+# The same examples on every run; the first one pays for imports, and machines differ: no deadline.
+settings.register_profile("siamese", deadline=None, derandomize=True)
 settings.load_profile("siamese")

@@ -146,7 +146,10 @@ class TestFile:
                 loss={"scale": scale},
                 evaluation={"threshold": threshold},
             ),
-            st.text(st.characters(codec="utf-8"), min_size=1),
+            # YAML takes its own line ends for one another; no path holds them.
+            st.text(
+                st.characters(codec="utf-8", exclude_characters="\x85\u2028\u2029"), min_size=1
+            ),
             st.floats(0, 1, exclude_min=True),
             st.floats(0, exclude_min=True, allow_infinity=False),
             st.just("fit") | st.floats(allow_nan=False, allow_infinity=False),

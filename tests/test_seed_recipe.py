@@ -19,8 +19,7 @@ from siamese.model import SentenceEncoder
 from siamese.pairs import read_pairs
 from siamese.recipe import load_recipe
 from siamese.sampling import sample_rows, steps_per_epoch
-from siamese.training import prepare
-from siamese.training_data import TrainingData
+from siamese.training_data import TrainingData, prepare
 
 SAMPLE = Path(__file__).parent.parent / "data" / "siamese"
 VECTORS = SAMPLE / "token_vec_64.txt"

@@ -19,8 +19,8 @@ from siamese.pairs import Pair
 from siamese.recipe import Optimizer, Recipe, load_recipe
 from siamese.run_folder import RunFolder
 from siamese.sampling import sample_rows
-from siamese.training import build_optimizer, build_train_step, fit, prepare
-from siamese.training_data import TrainingData
+from siamese.training import build_optimizer, build_train_step, fit
+from siamese.training_data import TrainingData, prepare
 from siamese.vocabulary import count_characters
 
 VERBS = [("怎么开通", "如何打开", "想开{}要点哪"), ("怎么关闭", "如何停用", "不想用{}了")]

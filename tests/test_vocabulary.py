@@ -85,10 +85,10 @@ class TestEncode:
         assert ids.shape[0] == len(texts)
 
     @given(texts, st.integers(1, 20))
-    def test_lowercases_before_it_cuts(self, texts, max_length):
+    def test_folds_case_before_it_cuts(self, texts, max_length):
         vocabulary = Vocabulary(count_characters(texts), lowercase=True)
-        lower = [text.lower() for text in texts]
-        expected = naive_encode(vocabulary, lower, max_length)
+        folded = [text.casefold() for text in texts]
+        expected = naive_encode(vocabulary, folded, max_length)
         assert vocabulary.encode(texts, max_length).tolist() == expected
 
     @pytest.mark.parametrize(
