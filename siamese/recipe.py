@@ -56,7 +56,7 @@ class Encoder(Section):
         min_length=1,
         description="a word2vec file, `train` (word2vec on the run's texts) or `none` (random)",
     )
-    embedding_dim: int = Field(300, ge=1, le=4096)
+    embedding_dim: int = Field(300, ge=1, le=4096, description="numbers per character")
     train_embeddings: bool = Field(True, description="update the character embeddings")
     lstm_units: tuple[int, ...] = Field(
         (128,), min_length=1, max_length=8, description="units per direction, one per layer"
@@ -97,7 +97,7 @@ class Sampling(Section):
 class Optimizer(Section):
     """Adam and its learning rate."""
 
-    learning_rate: float = Field(1e-3, gt=0, le=1)
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="of Adam, at its highest")
     warmup_steps: int = Field(0, ge=0, description="the rate rises linearly from 0 over these")
     decay: Literal["constant", "cosine"] = Field(
         "constant", description="`cosine` falls to 0 at the last epoch's end"
@@ -107,7 +107,7 @@ class Optimizer(Section):
 class Training(Section):
     """The length of a run."""
 
-    epochs: int = Field(8, ge=1)
+    epochs: int = Field(8, ge=1, description="at most; see patience")
     steps_per_epoch: int | None = Field(None, ge=1, description="null: a whole pass over the data")
     patience: int | None = Field(
         3, ge=1, description="stop after so many epochs without a better metric; null: never"
@@ -129,7 +129,7 @@ class Evaluation(Section):
 class Recipe(Section):
     """Every setting of a run."""
 
-    seed: int = Field(1, ge=0, lt=2**32)
+    seed: int = Field(1, ge=0, lt=2**32, description="of all that is random")
     text: Text = Text()
     encoder: Encoder = Encoder()
     loss: Loss = Loss()

@@ -246,7 +246,7 @@ def _recipe_rows(recipe: Recipe) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for key, value in recipe.model_dump(mode="json").items():
         if not isinstance(value, dict):
-            rows.append((key, _setting(value), "of all that is random"))
+            rows.append((key, _setting(value), Recipe.model_fields[key].description or ""))
             continue
         fields = type(getattr(recipe, key)).model_fields
         for name, setting in value.items():

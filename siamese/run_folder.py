@@ -7,7 +7,8 @@ RUN/tensorboard/       the same for TensorBoard
 RUN/checkpoints/       the last two; a run continues from the newest
 RUN/best/              the model folder of the best epoch
 RUN/best_scores.parquet  its similarity of each development pair
-RUN/report.html        written by `siamese report RUN`
+RUN/report.html        written by `siamese report RUN`, as is
+RUN/pictures/          PNG files of its curves and of the encoder
 """
 
 import json

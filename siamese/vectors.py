@@ -103,8 +103,8 @@ def _check_lines(path: Path, count: int, dim: int) -> None:
             numbers = line.rstrip().count(b" ")
             if numbers != dim:
                 raise UserError(
-                    f"{path}, line {number}: broken word2vec file: has {numbers} numbers, its header "
-                    f"promises {dim}. Write or download it again."
+                    f"{path}, line {number}: broken word2vec file: has {numbers} numbers, its "
+                    f"header promises {dim}. Write or download it again."
                 )
             found += 1
     if found != count:
