@@ -108,7 +108,6 @@ class Training(Section):
     """The length of a run."""
 
     epochs: int = Field(8, ge=1, description="at most; see patience")
-    steps_per_epoch: int | None = Field(None, ge=1, description="null: a whole pass over the data")
     patience: int | None = Field(
         3, ge=1, description="stop after so many epochs without a better metric; null: never"
     )

@@ -51,9 +51,7 @@ def fit(
     """
     keras.utils.set_random_seed(recipe.seed)
     tf.config.experimental.enable_op_determinism()
-    steps = recipe.training.steps_per_epoch or steps_per_epoch(
-        recipe.sampling, len(data.groups), data.texts_read
-    )
+    steps = steps_per_epoch(recipe.sampling, len(data.groups), data.texts_read)
     model = build_encoder(recipe.encoder, prepared.embeddings)
     optimizer = build_optimizer(recipe.optimizer, steps * recipe.training.epochs)
     optimizer.build(model.trainable_variables)
