@@ -5,7 +5,6 @@ from the defaults below. `--set section.key=value` overrides one setting.
 """
 
 import difflib
-import hashlib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -157,11 +156,6 @@ class Recipe(Section):
     def to_yaml(self) -> str:
         """The whole recipe as YAML, defaults included; `load_recipe` reads it back."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-
-    @property
-    def hash(self) -> str:
-        """A SHA-256 over every setting."""
-        return hashlib.sha256(self.to_yaml().encode()).hexdigest()
 
 
 def recipe_names() -> list[str]:

@@ -1,6 +1,5 @@
 """Characters <-> ids."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -117,12 +116,6 @@ class Vocabulary:
             return cls(counts, lowercase=value["lowercase"])
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{path}: not a vocabulary ({error!r}). Write it again.") from None
-
-    @property
-    def hash(self) -> str:
-        """A SHA-256 over what decides the ids."""
-        text = f"{VERSION} {self.lowercase} {''.join(self.characters)}"
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def count_characters(texts: Iterable[str]) -> Counter[str]:

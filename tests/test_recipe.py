@@ -128,7 +128,6 @@ class TestFile:
         recipe = load_recipe("default", [f"{key}={yaml.safe_dump(OTHER[key], width=99)}"])
         again = load_recipe(write(recipe.to_yaml()))
         assert again == recipe
-        assert again.hash == recipe.hash
 
     @pytest.mark.parametrize(
         "value", ["none", "train", "null", "1e-3", "yes", "a: b", "# x", "'", "[a]", "向量", " x\n"]
@@ -161,18 +160,18 @@ class TestFile:
         assert load_recipe(str(path)) == recipe
 
 
-class TestHash:
+class TestToYaml:
     def test_every_setting_is_tried(self):
         assert set(OTHER) == set(settings_of(Recipe))
 
     @pytest.mark.parametrize("key", OTHER)
     def test_changes_with_any_setting(self, key):
         changed = load_recipe("default", [f"{key}={yaml.safe_dump(OTHER[key], width=99)}"])
-        assert changed.hash != load_recipe("default").hash
-        assert len({changed.hash, load_recipe("default").hash, load_recipe("seed").hash}) == 3
+        assert changed.to_yaml() != load_recipe("default").to_yaml()
 
     def test_does_not_change_with_how_a_value_is_written(self, write):
-        assert load_recipe(write("loss: {scale: 25}")).hash == Recipe(loss={"scale": 25.0}).hash
+        whole, decimal = load_recipe(write("loss: {scale: 25}")), Recipe(loss={"scale": 25.0})
+        assert whole.to_yaml() == decimal.to_yaml()
 
 
 class TestOverride:
