@@ -161,6 +161,11 @@ def build_train_step(
     """
     variables = model.trainable_variables
 
+    # A function of its own, so that it is traced once and not for every part.
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)])
+    def encode(ids: tf.Tensor) -> tf.Tensor:
+        return model(ids, training=True)
+
     @tf.function(
         input_signature=[
             (tf.TensorSpec([None, None], tf.int32),) * parts,
@@ -178,7 +183,7 @@ def build_train_step(
         own_keys: tf.Tensor,
     ) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            encoded = tf.concat([model(ids, training=True) for ids in parts], axis=0)
+            encoded = tf.concat([encode(ids) for ids in parts], axis=0)
             embeddings = tf.gather(encoded, places)
             groups = own_groups[-1] + 1
             loss = batch_loss(embeddings, text_keys, own_groups, own_keys, groups, scale)
