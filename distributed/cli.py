@@ -6,12 +6,16 @@ What is heavy is imported inside the commands, so that `--help` and wrong argume
 import contextlib
 import math
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from siamese.errors import UserError
+
+if TYPE_CHECKING:
+    from siamese import SentenceEncoder
 
 app = typer.Typer(
     help="Train, judge and use Siamese sentence encoders.",
@@ -48,6 +52,7 @@ def shard(
         ("groups_of_one_text_dropped", "groups of one text dropped"),
         ("duplicate_texts_folded", "duplicate texts within a group folded"),
         ("contradicting_negatives_dropped", "negative pairs inside a group dropped"),
+        ("negatives_without_group_dropped", "negative pairs dropped: neither text is in a group"),
     ):
         if counts[key]:
             print(f"  {counts[key]:,} {what}")
@@ -66,6 +71,7 @@ def vectors(
     from siamese.groups import read_texts
     from siamese.vectors import save_vectors, train_vectors
 
+    _check_file(output)
     trained = train_vectors(read_texts(inputs), dim, seed, epochs, min_count)
     save_vectors(output, trained)
     print(f"{len(trained):,} characters, {dim} numbers each: {output}")
@@ -113,6 +119,7 @@ def evaluate(
 ) -> None:
     """Judge a model on labelled pairs."""
     number = _threshold(threshold)
+    _check_file(json_file)
     from siamese.evaluation import evaluate_scores, labels_of, pair_scores
     from siamese.files import write_json
     from siamese.model import SentenceEncoder, check_model_folder
@@ -127,6 +134,7 @@ def evaluate(
     if json_file:
         write_json(json_file, metrics.as_dict())
     _print_metrics(metrics.as_dict(), f"threshold {threshold}")
+    _say_cut({text for pair in labelled for text in (pair.text1, pair.text2)}, encoder)
 
 
 @app.command()
@@ -159,6 +167,7 @@ def encode(
     from siamese.groups import read_texts
     from siamese.model import SentenceEncoder, check_model_folder
 
+    _check_file(output)
     check_model_folder(model)
     texts = list(read_texts([source]))
     encoder = SentenceEncoder.load(model)
@@ -167,6 +176,7 @@ def encode(
     with replacing(output) as beside:
         pq.write_table(pa.table({"text": texts, "embedding": column}), beside)
     print(f"{len(texts):,} texts, {encoder.embedding_dim} numbers each: {output}")
+    _say_cut(texts, encoder)
 
 
 @app.command()
@@ -186,6 +196,20 @@ def _threshold(value: str) -> float | Literal["stored", "fit"]:
         if math.isfinite(number := float(value)):
             return number
     raise UserError(f"--threshold {value}: give `stored`, `fit` or a number.")
+
+
+def _say_cut(texts: Iterable[str], encoder: "SentenceEncoder") -> None:
+    from siamese.vocabulary import count_cut
+
+    limit = encoder.recipe.text.max_length
+    if cut := count_cut(texts, limit):
+        print(f"{cut:,} texts longer than {limit} characters were cut")
+
+
+def _check_file(path: Path | None) -> None:
+    """Refuse a file that cannot be written, before the work and not after it."""
+    if path and path.is_dir():
+        raise UserError(f"{path}: is a folder. Give the name of a file.")
 
 
 def _print_metrics(metrics: dict[str, Any], title: str) -> None:

@@ -1,5 +1,6 @@
 """`siamese shard`: any accepted input -> a data set of Parquet shards."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,13 @@ def shard(
         raise UserError(
             f"{', '.join(inputs)}: no group has two different texts ({counts.groups_read:,} groups "
             "read), so there is nothing to train on."
+        )
+    repeated = [name for name, n in Counter(group.id for group in groups).items() if n > 1]
+    if repeated:
+        raise UserError(
+            f"{', '.join(inputs)}: group {repeated[0]!r} occurs more than once"
+            + (f", as do {len(repeated) - 1:,} others" if len(repeated) > 1 else "")
+            + ". Merge the groups of one id, or give each an id of its own."
         )
     with replacing_folder(output) as beside:
         return write_shards(

@@ -144,7 +144,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         )
     try:
         whole = all({"name", "rows", "sha256"} <= file.keys() for file in manifest["files"])
-        whole = whole and len(manifest["files"]) > 0 and "texts_read" in manifest["counts"]
+        whole = (
+            whole
+            and len(manifest["files"]) > 0
+            and manifest["counts"].keys() >= {"texts_read", "negatives"}
+        )
         whole = whole and manifest.keys() >= {"vocabulary_sha256", "texts_by_length"}
     except (KeyError, TypeError, AttributeError):
         whole = False
@@ -174,6 +178,7 @@ def read_shards(folder: Path) -> tuple[TrainingData, dict[str, Any]]:
     data = TrainingData(
         groups=ShardedGroups(table),
         characters=vocabulary.counts,
+        negatives=manifest["counts"]["negatives"],
         texts_read=manifest["counts"]["texts_read"],
         hash=sha256_of(folder / MANIFEST),
     )

@@ -9,6 +9,7 @@ from siamese.pairs import Pair, read_pairs
 from siamese.recipe import Recipe
 from siamese.run_folder import Existing, RunFolder
 from siamese.training_data import prepare
+from siamese.vocabulary import count_cut
 
 
 def train(
@@ -39,14 +40,14 @@ def train(
         folder.check_same(recipe, summary)
 
     print(
-        f"{summary['groups']:,} groups, {summary['texts']:,} texts"
-        + (
-            f" ({summary['texts_cut']:,} longer than {recipe.text.max_length} characters are cut)"
-            if summary["texts_cut"]
-            else ""
-        )
-        + f"; {len(pairs):,} development pairs, {summary['dev_positives']:,} positive"
+        f"{summary['groups']:,} groups, {summary['texts']:,} texts; {len(pairs):,} development "
+        f"pairs, {summary['dev_positives']:,} positive"
     )
+    if summary["texts_cut"] or summary["dev_texts_cut"]:
+        print(
+            f"{summary['texts_cut']:,} texts and {summary['dev_texts_cut']:,} of the development "
+            f"pairs longer than {recipe.text.max_length} characters are cut"
+        )
     prepared = prepare(recipe, groups, pairs)
     if prepared.coverage:
         print(prepared.coverage)
@@ -75,6 +76,9 @@ def _summary(
     return {
         **manifest["counts"],
         "texts_cut": cut,
+        "dev_texts_cut": count_cut(
+            {text for pair in pairs for text in (pair.text1, pair.text2)}, recipe.text.max_length
+        ),
         "dev_pairs": len(pairs),
         "dev_positives": sum(pair.label for pair in pairs),
         "hash": digest.hexdigest(),

@@ -188,7 +188,7 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file.") from None
     except ValueError as error:
-        raise UserError(f"{path}: damaged ({error}). Write it again.") from None
+        raise UserError(f"{path}: damaged ({error}). Make or copy it again.") from None
 
 
 def _umask() -> int:

@@ -54,6 +54,7 @@ class ReadingCounts:
     duplicate_texts_folded: int = 0
     pairs_read: int = 0
     contradicting_negatives_dropped: int = 0
+    negatives_without_group_dropped: int = 0
     characters: Counter[str] = field(default_factory=Counter, repr=False)
 
     def as_dict(self) -> dict[str, int]:
@@ -105,9 +106,13 @@ def _read_joined_pairs(
             f"{names}: no positive pair (label 1) among {len(pairs):,}, so there is no group to "
             "train on. Check the label column."
         )
-    joined, contradicting = join_pairs(pairs)
-    counts.contradicting_negatives_dropped += contradicting
-    for number, (texts, negatives) in enumerate(joined):
+    joined = join_pairs(pairs)
+    counts.groups_read += joined.single
+    counts.texts_read += joined.single
+    counts.groups_of_one_text_dropped += joined.single
+    counts.contradicting_negatives_dropped += joined.contradicting
+    counts.negatives_without_group_dropped += joined.without_group
+    for number, (texts, negatives) in enumerate(joined.groups):
         if kept := _clean(Group(str(number), texts, negatives), names, counts):
             yield Group(prefix + kept.id, kept.texts, kept.negatives)
 
@@ -275,11 +280,14 @@ def _checked_group(group_id: str, texts: Any, negatives: Any, where: str) -> Gro
 def read_texts(inputs: list[str]) -> Iterator[str]:
     """Yield every text of the inputs, for training vectors or for encoding.
 
-    A `.txt` file may hold one text a line or the notebook's tab-separated pairs. Order is kept and
-    nothing is dropped, so that what comes out lines up with what went in.
+    Besides groups and pairs, a `.txt` file may hold one text a line and a Parquet file a column
+    `text` (such as `siamese encode` writes). Order is kept and nothing is dropped, so that what
+    comes out lines up with what went in.
     """
     for file in find_files(inputs):
-        if is_pair_file(file) and not (file.suffix == ".txt" and not _first_line_is_pair(file)):
+        if file.suffix == ".parquet" and (texts := _read_text_column(file)) is not None:
+            yield from texts
+        elif is_pair_file(file) and not (file.suffix == ".txt" and not _first_line_is_pair(file)):
             for pair in read_pair_file(file):
                 yield pair.text1
                 yield pair.text2
@@ -288,6 +296,17 @@ def read_texts(inputs: list[str]) -> Iterator[str]:
         else:
             for group in _read_group_file(file):
                 yield from group.texts
+
+
+def _read_text_column(file: DataFile) -> list[str] | None:
+    with reading_parquet(file), file.open() as stream:
+        parquet = pq.ParquetFile(stream)
+        if "text" not in parquet.schema_arrow.names:
+            return None
+        texts = parquet.read(columns=["text"])["text"].to_pylist()
+    if not all(isinstance(text, str) for text in texts):
+        raise UserError(f"{file}: the column `text` must hold strings, without missing values.")
+    return texts
 
 
 def _first_line_is_pair(file: DataFile) -> bool:

@@ -1,5 +1,6 @@
 """SentenceEncoder: what a user keeps, loads and calls."""
 
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,28 +73,38 @@ class SentenceEncoder:
         batch_size: int = 256,
         show_progress_bar: bool = False,
         normalize_embeddings: bool = False,
-        **_: Any,
+        **others: Any,
     ) -> np.ndarray:
         """Encode sentences; the call that sentence-transformers and the MTEB harness make.
 
         A sentence's embedding does not depend on the others, their order or the batch size. An
-        empty sentence's embedding is all zeros. Further keyword arguments that such callers pass
-        (`prompt_name`, `device`, …) are accepted and mean nothing here.
+        empty sentence's embedding is all zeros.
 
         Args:
             sentences: sentences, or a single one.
             batch_size: sentences encoded at once.
             show_progress_bar: show a bar with the rate and the time left.
             normalize_embeddings: scale every embedding to unit length (zeros stay zeros).
+            **others: what such callers pass besides (`prompt_name`, `device`, …): ignored.
 
         Returns:
             float32 `[len(sentences), dim]`, or `[dim]` for a single sentence.
+
+        Raises:
+            TypeError: a sentence is not a string, an argument is misspelled, or a tensor is wanted.
+            ValueError: `batch_size` is not positive.
         """
         if isinstance(sentences, str):
-            return self.encode([sentences], normalize_embeddings=normalize_embeddings)[0]
+            return self.encode([sentences], normalize_embeddings=normalize_embeddings, **others)[0]
         from siamese.progress import progress
 
+        _check_arguments(others)
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, found {batch_size}")
         sentences = list(sentences)
+        for place, sentence in enumerate(sentences):
+            if not isinstance(sentence, str):
+                raise TypeError(f"sentence {place} is {sentence!r}, not a string")
         max_length = self.recipe.text.max_length
         embeddings = np.zeros((len(sentences), self.embedding_dim), np.float32)
         # Texts of like length share a batch, so that little is padded; empty ones stay zeros.
@@ -136,9 +147,9 @@ class SentenceEncoder:
         return self.similarity(a, b) > self.threshold
 
     def _rows(self, value: str | Sequence[str] | np.ndarray) -> np.ndarray:
-        if isinstance(value, np.ndarray):
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
             return np.atleast_2d(value)
-        return self.encode([value] if isinstance(value, str) else value)
+        return self.encode([value] if isinstance(value, str) else list(value))
 
     def save(self, folder: Path | str) -> None:
         """Write the model folder, whole or not at all, in the place of an older one."""
@@ -179,6 +190,16 @@ class SentenceEncoder:
         )
 
 
+def _check_arguments(others: dict[str, Any]) -> None:
+    """Let pass what other harnesses say, but neither a misspelling nor what is not done here."""
+    for name, value in others.items():
+        own = ("batch_size", "show_progress_bar", "normalize_embeddings")
+        if close := difflib.get_close_matches(name, own, n=1, cutoff=0.8):
+            raise TypeError(f"encode has no argument {name!r}; did you mean {close[0]!r}?")
+        if name == "convert_to_tensor" and value:
+            raise TypeError("encode returns numpy arrays: convert_to_tensor must be False")
+
+
 def check_model_folder(folder: Path) -> None:
     """Check that a model folder is complete and unaltered.
 
@@ -190,6 +211,8 @@ def check_model_folder(folder: Path) -> None:
         hint = ""
         if (folder / "best" / MANIFEST).is_file():
             hint = f" This is a run folder: its model is {folder / 'best'}."
+        if not folder.exists():
+            raise UserError(f"{folder}: no such folder. Give the model folder of a run, RUN/best.")
         raise UserError(f"{folder}: not a model folder, {MANIFEST} is missing.{hint}")
     content = read_json(manifest)
     if not isinstance(content, dict) or content.get("version") != VERSION:

@@ -75,9 +75,13 @@ def read_pair_file(file: DataFile, empty_texts: bool = True) -> Iterator[Pair]:
             empty text where none is allowed; names the file and the line.
     """
     rows = _parquet_rows(file) if file.suffix == ".parquet" else _text_rows(file)
-    for where, text1, text2, label in rows:
+    for number, (where, text1, text2, label) in enumerate(rows):
         if label not in ("0", "1"):
-            raise UserError(f"{where}: the label is {label!r}; it must be 0 or 1.")
+            hint = "" if number else " If this line is a header, name the third column `label`."
+            raise UserError(
+                f"{where}: the label is {label!r}; it must be 0 or 1. Mend the row or "
+                f"remove it.{hint}"
+            )
         if not empty_texts and not (text1.strip() and text2.strip()):
             raise UserError(
                 f"{where}: has an empty text. Remove the row: an empty text cannot be trained on."
@@ -88,15 +92,15 @@ def read_pair_file(file: DataFile, empty_texts: bool = True) -> Iterator[Pair]:
 def _text_rows(file: DataFile) -> Iterator[tuple[str, str, str, str]]:
     first, second, label, width = 0, 1, 2, 3
     for row_number, (line, cells) in enumerate(_split(file)):
-        if row_number == 0 and (header := _header(cells)):
-            (first, second, label), width = header, len(cells)
-            continue
         where = f"{file}, line {line}"
+        if row_number == 0 and _is_header(cells):
+            (first, second, label), width = _columns(cells, where), len(cells)
+            continue
         if len(cells) != width:
             separator = "commas" if file.suffix == ".csv" else "tabs"
             raise UserError(
                 f"{where}: has {len(cells)} column{'s' * (len(cells) != 1)}, expected {width} "
-                f"(text1, text2, label) separated by {separator}."
+                f"(text1, text2, label) separated by {separator}. Mend the row or remove it."
             )
         yield where, cells[first], cells[second], cells[label].strip()
 
@@ -117,39 +121,37 @@ def _split(file: DataFile) -> Iterator[tuple[int, list[str]]]:
         raise UserError(f"{file}, line {reader.line_num}: not valid CSV: {error}.") from None
 
 
-def _header(cells: list[str]) -> tuple[int, int, int] | None:
-    """The positions of the two texts and the label, if the cells are a header."""
-    names = [cell.strip().lower() for cell in cells]
-    label_name = _label_column(names)
-    if label_name is None or len(names) < 3 or names[2] in ("0", "1"):
-        return None
-    label = names.index(label_name)
-    first, second = _text_columns(names, label_name)
-    return names.index(first), names.index(second), label
+def _is_header(cells: Sequence[str]) -> bool:
+    return len(cells) >= 3 and _label_column(cells) is not None and cells[2] not in ("0", "1")
 
 
-def _label_column(names: Sequence[str]) -> str | None:
-    return next((name for label in LABEL_COLUMNS for name in names if name.lower() == label), None)
+def _label_column(names: Sequence[str]) -> int | None:
+    folded = [name.strip().lower() for name in names]
+    return next((folded.index(label) for label in LABEL_COLUMNS if label in folded), None)
 
 
-def _text_columns(names: Sequence[str], label: str) -> tuple[str, str]:
-    for first, second in TEXT_COLUMNS:
-        if first in names and second in names:
-            return first, second
-    others = [name for name in names if name != label]
-    return others[0], others[1]
+def _columns(names: Sequence[str], where: str) -> tuple[int, int, int]:
+    """The positions of the two texts and the label among named columns."""
+    folded = [name.strip().lower() for name in names]
+    label = _label_column(names)
+    if label is not None:
+        for first, second in TEXT_COLUMNS:
+            if first in folded and second in folded:
+                return folded.index(first), folded.index(second), label
+        others = [position for position in range(len(names)) if position != label]
+        if len(others) == 2:
+            return others[0], others[1], label
+    raise UserError(
+        f"{where}: has the columns {', '.join(names)}; which of them are the two texts and "
+        "the label is not clear. Name them text1, text2 and label."
+    )
 
 
 def _parquet_rows(file: DataFile) -> Iterator[tuple[str, str, str, str]]:
     with reading_parquet(file), file.open() as stream:
         parquet = pq.ParquetFile(stream)
         names = parquet.schema_arrow.names
-        label_name = _label_column(names)
-        if label_name is None or len(names) < 3:
-            raise UserError(
-                f"{file}: has the columns {', '.join(names)}. Expected are two texts and `label`."
-            )
-        columns = [*_text_columns(names, label_name), label_name]
+        columns = [names[position] for position in _columns(names, str(file))]
         row = 0
         for batch in parquet.iter_batches(columns=columns):
             for first, second, label in zip(
@@ -167,15 +169,29 @@ def _whole_number(label: Any) -> str:
     return str(int(label)) if isinstance(label, int | float) and label in (0, 1) else str(label)
 
 
-def join_pairs(pairs: Sequence[Pair]) -> tuple[list[tuple[tuple[str, ...], tuple[str, ...]]], int]:
+@dataclass(frozen=True)
+class JoinedPairs:
+    """What labelled pairs join into.
+
+    Attributes:
+        groups: `(texts, negatives)` of each group of two different texts or more, in the order in
+            which the texts first appear.
+        single: groups of one text: positive pairs of a text with itself, joined to no other.
+        contradicting: negative pairs inside a group, dropped.
+        without_group: negative pairs of two texts that are in no group, dropped.
+    """
+
+    groups: list[tuple[tuple[str, ...], tuple[str, ...]]]
+    single: int
+    contradicting: int
+    without_group: int
+
+
+def join_pairs(pairs: Sequence[Pair]) -> JoinedPairs:
     """Join positive pairs into groups: the connected components of the texts.
 
     The negative pairs of a group's texts become its hard negatives. A negative pair inside one
-    group contradicts the positive ones that join it and is dropped.
-
-    Returns:
-        `(texts, negatives)` of each group of two different texts or more, in the order in which
-        the texts first appear, and the number of negative pairs dropped as contradictions.
+    group contradicts the positive ones that join it.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -199,17 +215,21 @@ def join_pairs(pairs: Sequence[Pair]) -> tuple[list[tuple[tuple[str, ...], tuple
     for text, own in zip(texts, component.tolist(), strict=True):
         members.setdefault(own, []).append(text)
     negatives: dict[int, list[str]] = {}
-    contradicting = 0
+    contradicting = without_group = 0
     for first, second, label in ends.tolist():
         if label == 0:
-            if component[first] == component[second]:
+            one, other = component[first], component[second]
+            if one == other:
                 contradicting += 1
-                continue
-            negatives.setdefault(component[first], []).append(texts[second])
-            negatives.setdefault(component[second], []).append(texts[first])
+            elif len(members[one]) == len(members[other]) == 1:
+                without_group += 1
+            else:
+                negatives.setdefault(one, []).append(texts[second])
+                negatives.setdefault(other, []).append(texts[first])
     groups = [
         (tuple(own), tuple(dict.fromkeys(negatives.get(number, ()))))
         for number, own in members.items()
         if len(own) > 1
     ]
-    return groups, contradicting
+    single = sum(len(members[own]) == 1 for own in set(component[joined[:, 0]].tolist()))
+    return JoinedPairs(groups, single, contradicting, without_group)

@@ -252,14 +252,20 @@ def _explain(error: ValidationError) -> list[str]:
         elif problem["type"] == "value_error":
             lines[problem["msg"]] = problem["msg"].removeprefix("Value error, ")
         elif key in lines:
-            lines[key] += f", or {_lower(problem['msg'])}"
+            lines[key] += f", or {_in_words(problem)}"
         else:
-            lines[key] = f"{key}={problem['input']!r}: {_lower(problem['msg'])}"
+            lines[key] = f"{key}={problem['input']!r}: {_in_words(problem)}"
     return list(lines.values())
 
 
-def _lower(message: str) -> str:
-    return message[0].lower() + message[1:]
+def _in_words(problem: Any) -> str:
+    """Pydantic's message, in the words of a recipe."""
+    words = {
+        "model_type": "this is a section, not a setting: write section.key=value",
+        "tuple_type": "input should be a list such as [128] or [256,64]",
+    }
+    message = problem["msg"]
+    return words.get(problem["type"], message[0].lower() + message[1:])
 
 
 def _nearest(word: str, words: Sequence[str]) -> str:

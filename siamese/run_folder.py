@@ -69,7 +69,7 @@ class RunFolder:
     def start(self, recipe: Recipe, data: dict[str, Any], fresh: bool) -> None:
         """Begin a run in the folder, in the place of an older one if `fresh`."""
         if fresh and self.path.exists():
-            shutil.rmtree(self.path)
+            shutil.rmtree(self.path.resolve())  # of a link, what it points to
         self.path.mkdir(parents=True, exist_ok=True)
         write_json(self.data_file, data)
         with replacing(self.recipe_file) as beside:
@@ -110,7 +110,11 @@ class RunFolder:
         return [json.loads(line) for line in lines if line.endswith("}")]
 
     def forget_after(self, step: int) -> None:
-        """Drop what was logged after a step, before the run goes on from there."""
+        """Drop what was logged after a step, and what a kill left half-written."""
+        for left in (*self.path.glob(".best.*"), *self.path.glob("checkpoints/.step-*")):
+            shutil.rmtree(left)
+        for left in (*self.path.glob(".metrics.jsonl.*"), *self.path.glob(".best_scores.*")):
+            left.unlink()
         kept = [line for line in self.read_log() if line["step"] <= step]
         with replacing(self.metrics_file) as beside:
             text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept)

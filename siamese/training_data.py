@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from siamese.errors import UserError
 from siamese.groups import Group
 from siamese.pairs import Pair
 from siamese.recipe import Recipe
@@ -21,12 +22,14 @@ class TrainingData:
     Attributes:
         groups: groups of two different texts or more.
         characters: how often each character occurs in the texts that were read.
+        negatives: hard negatives of all groups.
         texts_read: texts read, those that were later folded or dropped included.
         hash: changes when the data do.
     """
 
     groups: Sequence[Group]
     characters: Mapping[str, int]
+    negatives: int
     texts_read: int
     hash: str
 
@@ -41,12 +44,25 @@ class Prepared:
 
 
 def prepare(recipe: Recipe, data: TrainingData, pairs: Sequence[Pair]) -> Prepared:
-    """Make the vocabulary and the initial embeddings, and check that there is a batch's worth.
+    """Check that the recipe suits the data, and make the vocabulary and initial embeddings.
 
     Raises:
-        UserError: there are fewer groups than a batch has, or the vectors cannot be used.
+        UserError: there are fewer groups than a batch has, a setting can have no effect on these
+            data, or the vectors cannot be used.
     """
-    steps_per_epoch(recipe.sampling, len(data.groups), data.texts_read)
+    steps = steps_per_epoch(recipe.sampling, len(data.groups), data.texts_read)
+    steps *= recipe.training.epochs
+    if recipe.optimizer.warmup_steps >= steps:
+        raise UserError(
+            f"optimizer.warmup_steps={recipe.optimizer.warmup_steps:,}, but the whole run has "
+            f"{steps:,} steps: the learning rate would never be reached. Lower it, or raise "
+            "training.epochs."
+        )
+    if recipe.loss.hard_negatives and not data.negatives:
+        raise UserError(
+            f"loss.hard_negatives={recipe.loss.hard_negatives}, but the data set has none. Shard "
+            "labelled pairs or JSON Lines with `negatives`, or set it to 0."
+        )
     characters = Counter(data.characters)
     if recipe.text.include_dev:
         characters += count_characters(text for pair in pairs for text in (pair.text1, pair.text2))

@@ -82,7 +82,9 @@ def _inspect(path: Path) -> tuple[int, int, bool]:
     parts = header.split()
     if len(parts) != 2 or not all(part.isdigit() for part in parts):
         raise UserError(
-            f"{path}, line 1: a word2vec file begins with `COUNT SIZE`, found {header[:60]!r}."
+            f"{path}, line 1: a word2vec file begins with `COUNT SIZE`, found "
+            f"{header[:60].decode('utf-8', 'replace').rstrip()!r}. Give a word2vec file, "
+            "or make one with `siamese vectors`."
         )
     count, dim = map(int, parts)
     try:

@@ -124,3 +124,8 @@ def count_characters(texts: Iterable[str]) -> Counter[str]:
     for text in texts:
         counts.update(text)
     return counts
+
+
+def count_cut(texts: Iterable[str], max_length: int) -> int:
+    """How many texts are longer than an encoder reads, and so are cut."""
+    return sum(len(text) > max_length for text in texts)

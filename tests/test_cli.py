@@ -63,7 +63,9 @@ def test_train_says_what_it_has_and_what_came_of_each_epoch(folder, tmp_path, ca
     out, err = capfd.readouterr()
     texts = [text for group in json.loads(Path(TRAIN).read_bytes()).values() for text in group]
     cut = sum(len(text) > 10 for text in texts)
-    assert f"{cut:,} longer than 10 characters are cut" in out
+    rows = [line.split("\t") for line in Path(DEV).read_text(encoding="utf-8").splitlines()]
+    dev_cut = sum(len(text) > 10 for text in {text for row in rows for text in row[:2]})
+    assert f"{cut:,} texts and {dev_cut:,} of the development pairs longer than 10" in out
     assert [line.split()[1] for line in out.splitlines() if line.startswith("epoch")] == ["1", "2"]
     assert f"model: {tmp_path / 'run' / 'best'}" in out
     assert "tensorflow" not in err.lower()
@@ -104,6 +106,15 @@ def test_encode_writes_text_and_embedding_in_the_order_of_the_input(folder) -> N
     embeddings = np.array(table["embedding"].to_pylist(), np.float32)
     expected = SentenceEncoder.load(model).encode(texts)
     np.testing.assert_allclose(embeddings, expected, atol=1e-6)
+
+
+def test_encode_reads_what_it_wrote_and_says_what_was_cut(folder, capsys) -> None:
+    model, source = folder / "run" / "best", folder / "long.txt"
+    source.write_text("短\n" + "长" * 65 + "\n", encoding="utf-8")
+    siamese("encode", model, source, "--output", folder / "one.parquet")
+    assert "1 texts longer than 64 characters were cut" in capsys.readouterr().out
+    siamese("encode", model, folder / "one.parquet", "--output", folder / "two.parquet")
+    assert pq.read_table(folder / "two.parquet").equals(pq.read_table(folder / "one.parquet"))
 
 
 def test_report_is_written_into_the_run(folder) -> None:

@@ -406,7 +406,7 @@ class TestEvaluate:
     def test_no_model(self, refused, tmp_path, dev):
         model = tmp_path / "model"
         command = ("evaluate", model, dev, "--json", tmp_path / "metrics.json")
-        refused(*command, fragments=[str(model), "not a model folder"])
+        refused(*command, fragments=[str(model), "folder"])
 
 
 class TestUsage:

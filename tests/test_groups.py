@@ -182,6 +182,7 @@ class TestAccepted:
             "duplicate_texts_folded": 2,
             "pairs_read": 0,
             "contradicting_negatives_dropped": 0,
+            "negatives_without_group_dropped": 0,
         }
         assert counts.characters == Counter("xxyzww")
 
@@ -579,3 +580,27 @@ class TestTexts:
         file = write(tmp_path / "a.txt", "甲\n".encode() + GBK + b"\n")
         with pytest.raises(UserError, match=r"a\.txt, line 2: not valid UTF-8"):
             list(read_texts([str(file)]))
+
+
+@pytest.mark.parametrize("ending", ["tsv", "csv"])
+def test_a_header_whose_texts_are_not_clear_is_refused(tmp_path, ending):
+    sep = "\t" if ending == "tsv" else ","
+    for names in (["id", "sentA", "sentB", "label"], ["a", "b", "c", "label"]):
+        rows = [names, ["1", "你好", "您好", "1"], ["2", "再见", "您好", "0"]]
+        path = tmp_path / f"a.{ending}"
+        path.write_text("\n".join(sep.join(row) for row in rows), encoding="utf-8")
+        with pytest.raises(UserError, match=r"line 1: has the columns .*Name them text1, text2"):
+            list(read_groups([str(path)], ReadingCounts()))
+
+
+def test_two_columns_of_one_name_are_two_texts(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text("text\ttext\tlabel\n你好\t您好\t1\n", encoding="utf-8")
+    assert [g.texts for g in read_groups([str(path)], ReadingCounts())] == [("你好", "您好")]
+
+
+def test_a_first_line_that_may_be_a_header_gets_a_hint(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text("s1\ts2\tgold\n你好\t您好\t1\n", encoding="utf-8")
+    with pytest.raises(UserError, match="name the third column `label`"):
+        list(read_groups([str(path)], ReadingCounts()))

@@ -89,6 +89,18 @@ def test_encode_takes_what_other_harnesses_pass(encoder) -> None:
     np.testing.assert_array_equal(plain, called)
 
 
+def test_encode_refuses_what_it_would_get_wrong(encoder) -> None:
+    with pytest.raises(TypeError, match="did you mean 'normalize_embeddings'"):
+        encoder.encode(TEXTS, normalise_embeddings=True)
+    with pytest.raises(TypeError, match="convert_to_tensor"):
+        encoder.encode(TEXTS, convert_to_tensor=True)
+    with pytest.raises(TypeError, match="sentence 1 is None"):
+        encoder.encode(["快递", None])
+    for size in (0, -1):
+        with pytest.raises(ValueError, match="batch_size"):
+            encoder.encode(TEXTS, batch_size=size)
+
+
 def test_similarity_of_sentences_lists_and_embeddings(encoder) -> None:
     a, b = TEXTS[0], TEXTS[1]
     p, q = encoder.encode([a, b]).astype(np.float64)

@@ -38,14 +38,15 @@ def naive_components(pairs: list[Pair]) -> list[list[str]]:
 
 @given(pair_lists)
 def test_groups_are_the_connected_components_of_the_positives_in_first_seen_order(pairs):
-    groups, _ = join_pairs(pairs)
+    groups = join_pairs(pairs).groups
     components = naive_components(pairs)
     assert [list(own) for own, _ in groups] == [c for c in components if len(c) > 1]
 
 
 @given(pair_lists)
 def test_negatives_are_the_negative_partners_of_a_groups_texts_and_never_its_own(pairs):
-    groups, contradicting = join_pairs(pairs)
+    joined = join_pairs(pairs)
+    groups, contradicting = joined.groups, joined.contradicting
     component = {text: i for i, c in enumerate(naive_components(pairs)) for text in c}
     negative = [(p.text1, p.text2) for p in pairs if p.label == 0]
     across = [(a, b) for a, b in negative if component[a] != component[b]]
@@ -59,7 +60,7 @@ def test_negatives_are_the_negative_partners_of_a_groups_texts_and_never_its_own
 
 @given(pair_lists)
 def test_negatives_are_symmetrical(pairs):
-    groups, _ = join_pairs(pairs)
+    groups = join_pairs(pairs).groups
     of = {text: (set(own), set(negatives)) for own, negatives in groups for text in own}
     for own, negatives in groups:
         for negative in negatives:
@@ -73,8 +74,10 @@ def test_the_same_pairs_give_the_same_groups_in_the_same_order(pairs):
 
 @given(pair_lists)
 def test_the_two_texts_of_the_pairs_may_be_turned(pairs):
-    groups, contradicting = join_pairs(pairs)
-    turned, contradicting_turned = join_pairs([Pair(p.text2, p.text1, p.label) for p in pairs])
+    joined = join_pairs(pairs)
+    groups, contradicting = joined.groups, joined.contradicting
+    joined = join_pairs([Pair(p.text2, p.text1, p.label) for p in pairs])
+    turned, contradicting_turned = joined.groups, joined.contradicting
     assert contradicting_turned == contradicting
     assert {(frozenset(own), frozenset(negatives)) for own, negatives in groups} == {
         (frozenset(own), frozenset(negatives)) for own, negatives in turned
@@ -92,12 +95,15 @@ def test_an_example_by_hand():
         Pair("e", "x", 0),
         Pair("c", "d", 0),
     ]
-    assert join_pairs(pairs) == ([(("a", "b", "c"), ("d",)), (("d", "e"), ("c", "x"))], 1)
+    joined = join_pairs(pairs)
+    assert joined.groups == [(("a", "b", "c"), ("d",)), (("d", "e"), ("c", "x"))]
+    assert joined.contradicting == 1
 
 
 def test_a_long_chain_is_one_group():
     chain = [Pair(str(i), str(i + 1), 1) for i in range(20_000)]
-    [(own, negatives)], contradicting = join_pairs(chain)
+    joined = join_pairs(chain)
+    [(own, negatives)], contradicting = joined.groups, joined.contradicting
     assert own == tuple(map(str, range(20_001)))
     assert (negatives, contradicting) == ((), 0)
 
@@ -125,3 +131,17 @@ class TestReadPairs:
         with pytest.raises(UserError, match=r"\.tsv") as error:
             read_pairs([str(file)])
         assert str(file) in str(error.value)
+
+
+def test_what_cannot_be_used_is_counted():
+    pairs = [
+        Pair("a", "a", 1),  # a group of one text
+        Pair("b", "c", 1),
+        Pair("d", "e", 0),  # neither is in a group
+        Pair("b", "d", 0),
+        Pair("f", "f", 1),  # joined to g by the next
+        Pair("f", "g", 1),
+    ]
+    joined = join_pairs(pairs)
+    assert joined.groups == [(("b", "c"), ("d",)), (("f", "g"), ())]
+    assert (joined.single, joined.without_group, joined.contradicting) == (1, 1, 0)

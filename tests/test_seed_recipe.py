@@ -61,7 +61,7 @@ def ours():
     counts = ReadingCounts()
     groups = list(read_groups([str(SAMPLE / "df_train.json")], counts))
     pairs = read_pairs([str(SAMPLE / "df_test.txt")])
-    data = TrainingData(groups, counts.characters, counts.texts_read, "sample")
+    data = TrainingData(groups, counts.characters, 0, counts.texts_read, "sample")
     prepared = prepare(RECIPE, data, pairs)
     keras.utils.set_random_seed(1)
     model = build_encoder(RECIPE.encoder, prepared.embeddings)

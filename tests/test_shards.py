@@ -127,6 +127,7 @@ class TestWritten:
             "duplicate_texts_folded": 1,
             "pairs_read": 0,
             "contradicting_negatives_dropped": 0,
+            "negatives_without_group_dropped": 0,
         }
         lengths = Counter(str(len(text)) for text in texts)
         assert manifest["texts_by_length"] == lengths
@@ -335,3 +336,12 @@ class TestOutput:
         with pytest.raises(UserError, match=r"a\.json: no group has two different texts \(2 "):
             shard([str(tmp_path / "a.json")], tmp_path / "data")
         assert not (tmp_path / "data").exists()
+
+
+def test_an_id_that_occurs_twice_is_refused(tmp_path):
+    path = tmp_path / "in.jsonl"
+    rows = [{"id": 1, "texts": ["甲", "乙"]}, {"id": 1, "texts": ["丙", "丁"]}]
+    path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    with pytest.raises(UserError, match="group '1' occurs more than once"):
+        shard([str(path)], tmp_path / "data")
+    assert not (tmp_path / "data").exists()

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,7 @@ PAIRS = [Pair(g.texts[0], g.texts[2], 1) for g in GROUPS] + [
 DATA = TrainingData(
     groups=GROUPS,
     characters=count_characters(text for group in GROUPS for text in group.texts),
+    negatives=len(GROUPS),
     texts_read=sum(len(group.texts) for group in GROUPS),
     hash="tests",
 )
@@ -251,3 +253,30 @@ def test_a_batch_in_parts_gives_the_step_of_a_batch_in_one(monkeypatch) -> None:
     assert results[0][0] == pytest.approx(results[1][0], rel=1e-5)
     for one, other in zip(results[0][1], results[1][1], strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("optimizer.warmup_steps=9", r"warmup_steps=9, but the whole run has 9 steps"),
+        ("sampling.batch_groups=19", r"18 groups are fewer .*batch_groups=19"),
+    ],
+)
+def test_a_recipe_that_does_not_suit_the_data_is_refused(setting, words) -> None:
+    with pytest.raises(UserError, match=words):
+        prepare(load_recipe("fast", [*TINY, setting]), DATA, PAIRS)
+
+
+def test_hard_negatives_that_are_not_there_are_refused() -> None:
+    with pytest.raises(UserError, match=r"hard_negatives=1, but the data set has none"):
+        prepare(load_recipe("fast", list(TINY)), replace(DATA, negatives=0), PAIRS)
+
+
+def test_what_a_kill_left_half_written_is_swept_on_resume(finished, tmp_path) -> None:
+    run = run_in(tmp_path / "b")
+    (run.path / ".best.x1").mkdir()
+    (run.checkpoints / ".step-00000003.x2").mkdir()
+    (run.path / ".metrics.jsonl.x3").touch()
+    run_in(tmp_path / "b", fresh=False)
+    assert not list(run.path.rglob(".*"))
+    assert weights(run) == weights(finished)
