@@ -21,14 +21,16 @@ class Progress:
     Attributes:
         epoch: epochs completed.
         step: steps taken in all.
-        best_metric: the primary metric's best value, and
+        best_metric: the primary metric's best value; None before the first evaluation.
         best_epoch: the epoch (from 1) that reached it; 0 before the first evaluation.
+        epoch_loss: sum of the losses of the steps taken in the epoch that has begun.
     """
 
     epoch: int = 0
     step: int = 0
-    best_metric: float = float("-inf")
+    best_metric: float | None = None
     best_epoch: int = 0
+    epoch_loss: float = 0.0
 
 
 def save_checkpoint(
@@ -36,8 +38,8 @@ def save_checkpoint(
 ) -> None:
     """Write a checkpoint folder, whole or not at all.
 
-    Holds the model's variables (weights and the states of its random generators), the
-    optimizer's (moments, and the step that drives the learning rate), and the progress.
+    Holds the model's variables, the optimizer's (moments, and the step that drives the learning
+    rate), and the progress, from which with the recipe's seed all that is random follows.
     """
     with replacing_folder(folder) as beside:
         np.savez(

@@ -57,8 +57,6 @@ def _kind(layer: "keras.layers.Layer") -> str:
         inner = layer.forward_layer
         states = "" if inner.return_sequences else ", final states"
         return f"BiLSTM, 2 × {inner.units} units{states}"
-    if isinstance(layer, keras.layers.Dropout):
-        return f"dropout {layer.rate:g}, in training only"
     if isinstance(layer, MaskedPooling):
         return f"{layer.method} over time, padding left out"
     return type(layer).__name__

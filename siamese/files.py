@@ -20,6 +20,8 @@ from siamese.errors import UserError
 
 DATA_SUFFIXES = (".json", ".jsonl", ".tsv", ".csv", ".txt", ".parquet")
 BOM = b"\xef\xbb\xbf"
+# Bytes that are read at a time.
+BLOCK = 1 << 17
 
 
 class DataFile:
@@ -28,6 +30,9 @@ class DataFile:
     def __init__(self, filesystem: fsspec.AbstractFileSystem, path: str) -> None:
         self.filesystem = filesystem
         self.path = path
+        # A worker of Ray runs in a folder of its own.
+        local = isinstance(filesystem, LocalFileSystem)
+        self._absolute = str(Path(path).absolute()) if local else path
 
     def __str__(self) -> str:
         return self.path
@@ -45,30 +50,120 @@ class DataFile:
     def open(self) -> BinaryIO:
         """Open for reading bytes; the caller closes it."""
         try:
-            return self.filesystem.open(self.path, "rb")
+            return self.filesystem.open(self._absolute, "rb")
         except OSError as error:
             raise UserError(f"{self}: cannot be opened: {error.strerror or error}") from None
 
-    def lines(self) -> Iterator[tuple[int, str]]:
-        """Yield `(line number, line without its end)`, decoded as UTF-8 with or without a BOM.
+    def size(self) -> int:
+        """Bytes; 0 if the file system cannot tell."""
+        return self.filesystem.size(self._absolute) or 0
+
+    def lines(self, start: int = 0, end: int | None = None) -> Iterator[tuple[int, str]]:
+        """Yield `(number, line without its end)`, decoded as UTF-8 with or without a BOM.
+
+        Args:
+            start: begin with the first line that starts at this byte or later; it is number 1.
+            end: lines that start at this byte or later are left out; None: none are.
 
         Raises:
             UserError: a line is not UTF-8; names the file and the line.
         """
+        number = 0
         with self.open() as stream:
-            for number, raw in enumerate(stream, start=1):
-                if number == 1:
-                    raw = raw.removeprefix(BOM)
+            first = _next_line_start(stream, start)
+            for block in _blocks_of_lines(stream, None if end is None else end - first):
+                if number == first == 0:
+                    block = block.removeprefix(BOM)
                 try:
-                    yield number, raw.decode("utf-8").rstrip("\r\n")
-                except UnicodeDecodeError as error:
-                    raise UserError(
-                        f"{self}, line {number}: not valid UTF-8 (byte {raw[error.start]:#04x} at "
-                        f"position {error.start + 1}). Convert the file to UTF-8."
-                    ) from None
+                    lines = block.decode("utf-8").split("\n")
+                except UnicodeDecodeError:
+                    yield from self._until_invalid(block, start, number)
+                for line in lines:
+                    number += 1
+                    yield number, line.rstrip("\r")
+
+    def _until_invalid(self, block: bytes, start: int, done: int) -> Iterator[tuple[int, str]]:
+        """Yield lines up to the first that is not UTF-8, and refuse that one."""
+        for number, raw in enumerate(block.split(b"\n"), start=done + 1):
+            try:
+                line = raw.decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise UserError(
+                    f"{self}, line {self.line_number(start, number)}: not valid UTF-8 (byte "
+                    f"{raw[error.start]:#04x} at position {error.start + 1}). Convert the file to "
+                    "UTF-8."
+                ) from None
+            yield number, line.rstrip("\r")
+
+    def line_number(self, start: int, number: int) -> int:
+        """The number in the file of a line that `lines(start)` numbers so."""
+        with self.open() as stream:
+            left = _next_line_start(stream, start)
+            stream.seek(0)
+            while left:
+                block = stream.read(min(left, BLOCK))
+                number += block.count(b"\n")
+                left -= len(block) if block else left
+        return number
 
 
-def _filesystem(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
+def _next_line_start(stream: BinaryIO, position: int) -> int:
+    """Go to the first line that starts at a position or later, and say where it starts."""
+    if position == 0:
+        return 0
+    position -= 1  # where the end of the line before may be
+    stream.seek(position)
+    while block := stream.read(BLOCK):
+        if end := block.find(b"\n") + 1:
+            stream.seek(position + end)
+            return position + end
+        position += len(block)
+    return position
+
+
+def _blocks_of_lines(stream: BinaryIO, length: int | None) -> Iterator[bytes]:
+    """Yield blocks of whole lines without the last line end, from where the stream is.
+
+    Args:
+        stream: at the start of a line.
+        length: lines that start this many bytes further on, or later, are left out.
+    """
+    if length is not None and length <= 0:
+        return
+    begun: list[bytes] = []  # the pieces of a line whose end has not been read
+    done = 0
+    while block := stream.read(BLOCK):
+        end = 0  # of the last line, if it ends in this block
+        if length is not None and done + len(block) >= length:
+            end = block.find(b"\n", max(length - done - 1, 0)) + 1
+        done += len(block)
+        block = block[:end] if end else block
+        whole = block.rfind(b"\n") + 1
+        if whole:
+            yield b"".join([*begun, block[: whole - 1]])
+            begun = []
+        begun.append(block[whole:])
+        if end:
+            return
+    if last := b"".join(begun):
+        yield last
+
+
+def local_path(location: str | Path) -> Path | None:
+    """The absolute path of a local path or a `file://` URI; None for any other URI.
+
+    Absolute, since a worker of Ray runs in a folder of its own.
+    """
+    path = str(location).removeprefix("file://")
+    return None if "://" in path else Path(path).expanduser().absolute()
+
+
+def filesystem_of(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """The file system of a local path or a URI, and the path within it.
+
+    Raises:
+        UserError: no installed package knows the URI's scheme.
+    """
     if "://" not in uri:
         return LocalFileSystem(), str(Path(uri).expanduser())
     try:
@@ -93,7 +188,7 @@ def find_files(inputs: list[str]) -> list[DataFile]:
     found: list[DataFile] = []
     for uri in inputs:
         try:
-            filesystem, path = _filesystem(uri)
+            filesystem, path = filesystem_of(uri)
             if filesystem.isfile(path):
                 paths = [path]
             elif filesystem.isdir(path):

@@ -1,7 +1,8 @@
 """Labelled pairs: reading them, and joining them into groups."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ TEXT_COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Pair:
     """Two texts and whether they mean the same (label 1) or not (label 0)."""
 
@@ -179,33 +180,38 @@ class JoinedPairs:
         single: groups of one text: positive pairs of a text with itself, joined to no other.
         contradicting: negative pairs inside a group, dropped.
         without_group: negative pairs of two texts that are in no group, dropped.
+        positive: pairs of label 1.
+        negative: pairs of label 0.
     """
 
     groups: list[tuple[tuple[str, ...], tuple[str, ...]]]
     single: int
     contradicting: int
     without_group: int
+    positive: int
+    negative: int
 
 
-def join_pairs(pairs: Sequence[Pair]) -> JoinedPairs:
+def join_pairs(pairs: Iterable[Pair]) -> JoinedPairs:
     """Join positive pairs into groups: the connected components of the texts.
 
     The negative pairs of a group's texts become its hard negatives. A negative pair inside one
-    group contradicts the positive ones that join it.
+    group contradicts the positive ones that join it. Every text is held in memory, once.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     ids: dict[str, int] = {}
-    ends = np.array(
-        [
-            (ids.setdefault(p.text1, len(ids)), ids.setdefault(p.text2, len(ids)), p.label)
-            for p in pairs
-        ],
-        dtype=np.int64,
-    )
+    numbers = array("q")
+    for pair in pairs:
+        for text in (pair.text1, pair.text2):
+            numbers.append(ids.setdefault(text, len(ids)))
+        numbers.append(pair.label)
+    ends = np.frombuffer(numbers, np.int64).reshape(-1, 3)
     texts = list(ids)
-    joined = ends[ends[:, 2] == 1]
+    joined, apart = ends[ends[:, 2] == 1], ends[ends[:, 2] == 0]
+    if not texts:
+        return JoinedPairs([], 0, 0, 0, 0, 0)
     graph = coo_array(
         (np.ones(len(joined), np.int8), (joined[:, 0], joined[:, 1])), shape=(len(texts),) * 2
     )
@@ -216,20 +222,20 @@ def join_pairs(pairs: Sequence[Pair]) -> JoinedPairs:
         members.setdefault(own, []).append(text)
     negatives: dict[int, list[str]] = {}
     contradicting = without_group = 0
-    for first, second, label in ends.tolist():
-        if label == 0:
-            one, other = component[first], component[second]
-            if one == other:
-                contradicting += 1
-            elif len(members[one]) == len(members[other]) == 1:
-                without_group += 1
-            else:
-                negatives.setdefault(one, []).append(texts[second])
-                negatives.setdefault(other, []).append(texts[first])
+    for first, second, one, other in zip(
+        *apart.T[:2].tolist(), *component[apart.T[:2]].tolist(), strict=True
+    ):
+        if one == other:
+            contradicting += 1
+        elif len(members[one]) == len(members[other]) == 1:
+            without_group += 1
+        else:
+            negatives.setdefault(one, []).append(texts[second])
+            negatives.setdefault(other, []).append(texts[first])
     groups = [
         (tuple(own), tuple(dict.fromkeys(negatives.get(number, ()))))
         for number, own in members.items()
         if len(own) > 1
     ]
     single = sum(len(members[own]) == 1 for own in set(component[joined[:, 0]].tolist()))
-    return JoinedPairs(groups, single, contradicting, without_group)
+    return JoinedPairs(groups, single, contradicting, without_group, len(joined), len(apart))

@@ -4,7 +4,7 @@ RUN/recipe.yaml        the resolved recipe
 RUN/data.json          counts of the data the run was given
 RUN/metrics.jsonl      one line every few steps and one per evaluation
 RUN/tensorboard/       the same for TensorBoard
-RUN/checkpoints/       the last two; a run continues from the newest
+RUN/checkpoints/       the newest ones; a run continues from the last
 RUN/best/              the model folder of the best epoch
 RUN/best_scores.parquet  its similarity of each development pair
 RUN/report.html        written by `siamese report RUN`, as is
@@ -13,6 +13,7 @@ RUN/pictures/          PNG files of its curves and of the encoder
 
 import json
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -21,21 +22,30 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from siamese.checkpoint import checkpoint_folders
 from siamese.errors import UserError
-from siamese.files import read_json, replacing, write_json
+from siamese.files import local_path, read_json, replacing, write_json
+from siamese.folder import Folder
+from siamese.mirror import Mirror
 from siamese.pairs import Pair
 from siamese.recipe import Recipe, load_recipe
 
-KEPT_CHECKPOINTS = 2
 # What to do with a run folder that is there.
 Existing = Literal["refuse", "resume", "fresh"]
 
 
 class RunFolder:
-    """Paths and log of one run."""
+    """Paths and log of one run.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: the folder; for a run at a URI, this machine's copy of it.
+        mirror: copies the folder to the URI.
+    """
+
+    def __init__(self, path: Path, mirror: Mirror | None = None) -> None:
         self.path = path
+        self._mirror = mirror
+        self._copy: tempfile.TemporaryDirectory[str] | None = None
         self.recipe_file = path / "recipe.yaml"
         self.data_file = path / "data.json"
         self.metrics_file = path / "metrics.jsonl"
@@ -43,6 +53,38 @@ class RunFolder:
         self.best = path / "best"
         self.checkpoints = path / "checkpoints"
         self.tensorboard = path / "tensorboard"
+
+    @classmethod
+    def open(cls, run: str) -> "RunFolder":
+        """The run folder at a path or a URI; of a run at a URI, a copy that goes with the object.
+
+        Raises:
+            UserError: the URI's scheme is not known.
+        """
+        if path := local_path(run):
+            return cls(path)
+        copy = tempfile.TemporaryDirectory(prefix="siamese-run-")
+        mirror = Mirror(Path(copy.name), run)
+        if mirror.has("recipe.yaml"):
+            mirror.pull()
+        folder = cls(Path(copy.name), mirror)
+        folder._copy = copy  # removed with the object
+        return folder
+
+    def publish(self) -> None:
+        """Copy what has changed to the run's URI, if it has one."""
+        if self._mirror:
+            self._mirror.push()
+
+    @property
+    def location(self) -> str:
+        """The path or URI that the user knows the run by."""
+        return self._mirror.uri if self._mirror else str(self.path)
+
+    @property
+    def best_location(self) -> str:
+        """The path or URI of the best model's folder."""
+        return str(Folder(self.location) / "best")
 
     def check(self, existing: Existing) -> None:
         """Check that the folder may be used; nothing is written or removed.
@@ -52,28 +94,32 @@ class RunFolder:
                 be replaced and holds something that is not a run.
         """
         used = self.path.is_file() or (self.path.is_dir() and any(self.path.iterdir()))
+        used = used or (self._mirror is not None and self._mirror.has(""))
         if existing == "resume":
             if not self.recipe_file.is_file():
-                raise UserError(f"{self.path}: holds no run to resume. Leave out --resume.")
+                raise UserError(f"{self.location}: holds no run to resume. Leave out --resume.")
         elif existing == "refuse" and used:
             raise UserError(
-                f"{self.path}: exists already. Continue that run with --resume, replace it with "
-                "--fresh, or choose another --run folder."
+                f"{self.location}: exists already. Continue that run with --resume, replace it "
+                "with --fresh, or choose another --run folder."
             )
         elif used and not (self.recipe_file.is_file() and self.data_file.is_file()):
             raise UserError(
-                f"{self.path}: is not the folder of a run, so --fresh will not delete it. Choose "
-                "another --run folder."
+                f"{self.location}: is not the folder of a run, so --fresh will not delete it. "
+                "Choose another --run folder."
             )
 
     def start(self, recipe: Recipe, data: dict[str, Any], fresh: bool) -> None:
         """Begin a run in the folder, in the place of an older one if `fresh`."""
         if fresh and self.path.exists():
             shutil.rmtree(self.path.resolve())  # of a link, what it points to
+            if self._mirror:
+                self._mirror.remove()
         self.path.mkdir(parents=True, exist_ok=True)
         write_json(self.data_file, data)
         with replacing(self.recipe_file) as beside:
             beside.write_text(recipe.to_yaml(), encoding="utf-8")
+        self.publish()
 
     def check_same(self, recipe: Recipe, data: dict[str, Any]) -> None:
         """Check that a run to be resumed was started with this recipe and these data.
@@ -85,7 +131,7 @@ class RunFolder:
         differences = list(_differences(before.model_dump(), recipe.model_dump()))
         if differences:
             raise UserError(
-                f"{self.path}: was started with other settings; a resumed run must keep them.\n"
+                f"{self.location}: was started with other settings; a resumed run must keep them.\n"
                 + "\n".join(f"  {line}" for line in differences)
             )
         started_with = read_json(self.data_file)
@@ -93,9 +139,13 @@ class RunFolder:
             raise UserError(f"{self.data_file}: damaged. Start the run afresh with --fresh.")
         if started_with["hash"] != data["hash"]:
             raise UserError(
-                f"{self.path}: was started with other data (--data or --dev). Give the same, or "
-                "start a run of its own."
+                f"{self.location}: was started with other data (--data or --dev). Give the same, "
+                "or start a run of its own."
             )
+
+    def has_checkpoint(self) -> bool:
+        """Whether there is something to go on from."""
+        return bool(checkpoint_folders(self.checkpoints))
 
     def log(self, line: dict[str, Any]) -> None:
         """Append one line to `metrics.jsonl`."""

@@ -1,19 +1,28 @@
 """Shards: the same bytes for the same input, whole or not at all, and checked when opened."""
 
+import fcntl
 import json
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import distributed.output
+import distributed.runs
+import distributed.shard
 import distributed.shards
+import siamese.group
 from distributed.shard import shard
 from distributed.shards import MANIFEST, SCHEMA, read_manifest, read_shards
 from siamese.errors import UserError
 from siamese.files import sha256_of
+from siamese.folder import Folder
 from siamese.groups import Group, ReadingCounts, read_groups
 from siamese.vocabulary import Vocabulary
 
@@ -22,6 +31,14 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {
         str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()
     }
+
+
+def contents_at(uri: str) -> dict[str, bytes]:
+    found = {}
+    for name in Folder(uri).names():
+        with Folder(uri).open(name) as stream:
+            found[name] = stream.read()
+    return found
 
 
 def parquet_rows(folder: Path) -> list[list[Group]]:
@@ -138,17 +155,21 @@ class TestWritten:
         listed = {file["name"] for file in manifest["files"]} | {"vocabulary.json", MANIFEST}
         assert set(contents(data)) == listed
 
-    def test_the_manifest_is_written_last(self, source, tmp_path, monkeypatch):
+    @pytest.mark.parametrize("scheme", ["", "file://"])
+    def test_the_manifest_is_written_last(self, source, tmp_path, monkeypatch, scheme):
         seen = []
+        saving = Folder.saving
 
-        def write_json(path, value):
-            seen.append({p.name for p in path.parent.iterdir()})
-            path.write_text(json.dumps(value), encoding="utf-8")
+        @contextmanager
+        def watched(self, name, scratch):
+            with saving(self, name, scratch) as path:
+                yield path
+            seen.append(name)
 
-        monkeypatch.setattr(distributed.shards, "write_json", write_json)
-        shard([source], tmp_path / "data", rows_per_shard=60)
-        names = {"part-00000.parquet", "part-00001.parquet", "vocabulary.json"}
-        assert seen == [names]
+        monkeypatch.setattr(Folder, "saving", watched)
+        shard([source], f"{scheme}{tmp_path}/data", rows_per_shard=60)
+        names = ["part-00000.parquet", "part-00001.parquet", "vocabulary.json", MANIFEST]
+        assert seen[1:] == names  # after the one run
 
     def test_pairs_become_groups_with_hard_negatives(self, tmp_path):
         (tmp_path / "p.tsv").write_text("a\tb\t1\na\tc\t0\na\tb\t0\n", encoding="utf-8")
@@ -174,6 +195,34 @@ class TestRead:
         assert training.texts_read == manifest["counts"]["texts_read"]
         assert manifest == read_manifest(data)
         assert training.characters == Vocabulary.load(data / "vocabulary.json").counts
+
+    def test_groups_are_read_by_row_group_and_few_are_kept(self, source, tmp_path, monkeypatch):
+        monkeypatch.setattr(distributed.shards, "ROW_GROUP", 8)
+        monkeypatch.setattr(distributed.shards, "GROUPS_KEPT", 26)
+        shard([source], tmp_path / "data", rows_per_shard=25)
+        training, _ = read_shards(tmp_path / "data")
+        expected = list(chain(*parquet_rows(tmp_path / "data")))
+        assert sum(training.row_groups) == len(expected) == len(training.groups)
+        for path in sorted((tmp_path / "data").glob("part-*")):
+            metadata = pq.read_metadata(path)
+            for number in range(metadata.num_row_groups):
+                assert metadata.row_group(number).num_rows in (8, metadata.num_rows % 8)
+        for threads in (1, 4):
+            order = np.random.default_rng(threads).integers(-103, 103, 400).tolist()
+            with ThreadPoolExecutor(threads) as pool:
+                assert list(pool.map(training.groups.__getitem__, order)) == [
+                    expected[i] for i in order
+                ]
+        assert list(training.groups) == expected
+        assert len(training.groups._read) == 4  # the last are of 5, 8, 8 and 5 groups
+        for index in (103, -104):
+            with pytest.raises(IndexError):
+                training.groups[index]
+
+    def test_checksums_can_be_left_to_another_reader(self, data):
+        path = data / "part-00002.parquet"
+        path.write_bytes(path.read_bytes() + b" ")
+        assert len(read_shards(data, verify=False)[0].groups) == 103
 
     def test_hash_changes_when_the_data_do(self, source, data, tmp_path):
         shard([source], tmp_path / "again", rows_per_shard=25)
@@ -259,7 +308,7 @@ class TestOutput:
             shard([bad], data, fresh=True)
         assert contents(tmp_path) == before
 
-    @pytest.mark.parametrize("fails", ["shard", "vocabulary", "manifest"])
+    @pytest.mark.parametrize("fails", ["run", "shard", "vocabulary", "manifest"])
     @pytest.mark.parametrize("existing", [False, True])
     def test_a_write_that_fails_leaves_everything_as_it_was(
         self, source, data, tmp_path, monkeypatch, fails, existing
@@ -268,7 +317,8 @@ class TestOutput:
             raise OSError(28, "No space left on device")
 
         where = {
-            "shard": (distributed.shards.pq, "write_table"),
+            "run": (distributed.runs.pa.ipc, "new_file"),
+            "shard": (distributed.shards.pq, "ParquetWriter"),
             "vocabulary": (Vocabulary, "save"),
             "manifest": (distributed.shards, "write_json"),
         }
@@ -345,3 +395,128 @@ def test_an_id_that_occurs_twice_is_refused(tmp_path):
     with pytest.raises(UserError, match="group '1' occurs more than once"):
         shard([str(path)], tmp_path / "data")
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("alike", [1, 5])
+def test_ids_of_one_hash_are_told_apart(source, tmp_path, monkeypatch, alike):
+    """Shards are cut between groups whose ids have the same hash, and ids decide the order."""
+    whole = list(read_groups([source], ReadingCounts()))
+
+    class Hash:
+        def __init__(self, data, digest_size, salt):
+            self.key = len(data) % alike
+
+        def digest(self):
+            return self.key.to_bytes(8, "big")
+
+    monkeypatch.setattr(distributed.runs.hashlib, "blake2b", Hash)
+    found = []
+    for piece_bytes in (2000, 1 << 30):
+        monkeypatch.setattr(distributed.shard, "PIECE_BYTES", piece_bytes)
+        shard([source], tmp_path / str(piece_bytes), rows_per_shard=25)
+        found.append(parquet_rows(tmp_path / str(piece_bytes)))
+    assert found[0] == found[1]
+    assert [len(rows) for rows in found[0]] == [20, 21, 20, 21, 21]
+    order = sorted(whole, key=lambda group: (len(group.id.encode()) % alike, group.id))
+    assert list(chain(*found[0])) == order
+
+
+@pytest.mark.parametrize("name", ["PIECE_BYTES", "STRETCH_BYTES", "RUN_BYTES", "_BATCH_ROWS"])
+def test_sizes_that_bound_memory_change_no_byte(source, data, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(distributed.shards, "ROW_GROUP", 4)
+    monkeypatch.setattr(distributed.shard, "ROW_GROUP", 4)
+    monkeypatch.setattr(siamese.group, "BATCH", 10)
+    shard([source], tmp_path / "one", rows_per_shard=25)
+    where = distributed.shard if hasattr(distributed.shard, name) else distributed.runs
+    monkeypatch.setattr(where, name, 7)
+    shard([source], tmp_path / "other", rows_per_shard=25)
+    assert contents(tmp_path / "one") == contents(tmp_path / "other")
+
+
+def test_joining_pairs_says_that_it_holds_them_in_memory(tmp_path, capsys):
+    (tmp_path / "p.tsv").write_text("a\tb\t1\na\tc\t0\n", encoding="utf-8")
+    shard([str(tmp_path / "p.tsv")], tmp_path / "data")
+    assert "labelled pairs of 1 file (0.0 MiB)" in (out := capsys.readouterr().out)
+    assert "memory" in out
+
+
+class TestUri:
+    @pytest.fixture(params=["memory", "file"])
+    def uri(self, request, tmp_path) -> str:
+        return f"{request.param}://{tmp_path}/out"
+
+    def test_gives_the_bytes_of_a_local_folder(self, source, data, tmp_path, uri):
+        shard([source], uri, rows_per_shard=25)
+        assert contents_at(uri) == contents(data)
+        training, manifest = read_shards(uri)
+        assert list(training.groups) == list(read_shards(data)[0].groups)
+        assert manifest == read_manifest(uri)
+
+    def test_a_data_set_is_kept_without_fresh_and_replaced_with_it(self, source, tmp_path, uri):
+        shard([source], uri, rows_per_shard=25)
+        with pytest.raises(UserError, match="--fresh"):
+            shard([source], uri)
+        shard([source], uri, rows_per_shard=60, fresh=True)
+        assert [n for n in Folder(uri).names() if n.startswith("part-")] == [
+            "part-00000.parquet",
+            "part-00001.parquet",
+        ]
+        assert len(read_shards(uri)[0].groups) == 103
+
+    def test_an_input_that_fails_leaves_what_was_there(self, source, tmp_path, uri):
+        (tmp_path / "bad.jsonl").write_text('{"id": 1, "texts": ["", ""]}', encoding="utf-8")
+        for before in ([], ["manifest.json", "part-00000.parquet", "vocabulary.json"]):
+            with pytest.raises(UserError, match="empty text"):
+                shard([str(tmp_path / "bad.jsonl")], uri, fresh=True)
+            assert Folder(uri).names() == before
+            shard([source], uri, fresh=True)
+
+    def test_what_a_killed_run_left_is_cleared(self, source, data, tmp_path, uri, monkeypatch):
+        """Killed while parts were written: nothing could be cleaned up."""
+
+        def killed(*_, **__):
+            raise Killed
+
+        with monkeypatch.context() as patch:
+            patch.setattr(distributed.shard, "finish_data_set", killed)
+            patch.setattr(distributed.output, "make_room", lambda *_: None)
+            patch.setattr(Folder, "remove", lambda *_: None)
+            with pytest.raises(Killed):
+                shard([source], uri, rows_per_shard=10)
+        assert len(Folder(uri).names()) == 12
+        with pytest.raises(UserError, match="not a data set"):
+            read_shards(uri)
+        shard([source], uri, rows_per_shard=25)
+        assert contents_at(uri) == contents(data)
+
+    def test_options_of_the_store_stay_at_the_end(self, source, data, tmp_path):
+        uri = f"file://{tmp_path}/out"
+        child = Folder(f"{uri}?option=1") / "deep"
+        assert (child.uri, child.name) == (f"{uri}/deep?option=1", "deep")
+
+    def test_parts_of_another_program_are_never_removed(self, source, tmp_path):
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "part-00000.parquet").write_text("mine", encoding="utf-8")
+        with pytest.raises(UserError, match="not a data set"):
+            shard([source], f"file://{tmp_path}/out", fresh=True)
+        assert contents(tmp_path / "out") == {"part-00000.parquet": b"mine"}
+
+
+class Killed(BaseException):
+    pass
+
+
+def test_what_killed_runs_left_beside_is_removed_but_not_what_is_in_use(source, tmp_path):
+    for name in (".data.sharding-dead", ".data.sharding-alive", ".data.old", ".other.sharding-x"):
+        (tmp_path / name / "runs").mkdir(parents=True)
+        (tmp_path / name / "lock").touch()
+    with (tmp_path / ".data.sharding-alive" / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        shard([source], tmp_path / "data")
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "in.jsonl",
+        "data",
+        ".data.sharding-alive",
+        ".data.old",
+        ".other.sharding-x",
+    }
