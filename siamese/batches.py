@@ -17,6 +17,8 @@ from siamese.vocabulary import Vocabulary
 PART_ENDS = (0.6, 0.93, 1.0)
 # A smaller batch is encoded in one part.
 MIN_ROWS_FOR_PARTS = 32
+# Stands for a hard negative that a group does not have: no row is compared with it.
+NO_TEXT = np.iinfo(np.int64).min
 
 
 class Batch(NamedTuple):
@@ -25,15 +27,18 @@ class Batch(NamedTuple):
     Attributes:
         parts: characters of the rows, sorted by length; each part is int32 `[rows, time]`, and
             all parts together have R rows.
+        noise: what each of the parts' rows draws its dropout from, uint32 `[rows]` a part.
         places: where each row is among the parts' rows, int32 `[R]`.
-        text_keys: a 64-bit hash of each row's text, int64 `[R]`.
+        column_keys: a 64-bit hash of each row's text, then `NO_TEXT` for each hard negative that
+            was asked for and is not there, int64 `[columns]`: as many for every worker.
         own_groups: for each text of each group, the group's place in the share, int32 `[N]`.
         own_keys: the hash of that text, int64 `[N]`.
     """
 
     parts: tuple[np.ndarray, ...]
+    noise: tuple[np.ndarray, ...]
     places: np.ndarray
-    text_keys: np.ndarray
+    column_keys: np.ndarray
     own_groups: np.ndarray
     own_keys: np.ndarray
 
@@ -43,27 +48,46 @@ def part_count(text: Text, rows: int) -> int:
     return 1 if text.padding == "max_length" or rows < MIN_ROWS_FOR_PARTS else len(PART_ENDS)
 
 
-def make_batch(rows: Rows, vocabulary: Vocabulary, text: Text) -> Batch:
-    """Encode rows for a training step."""
+def make_batch(
+    rows: Rows,
+    vocabulary: Vocabulary,
+    text: Text,
+    hard_negatives: int,
+    micro_batch_groups: int | None = None,
+) -> Batch:
+    """Encode rows for a training step.
+
+    Args:
+        rows: of this worker's share.
+        vocabulary: gives the ids.
+        text: the recipe's section.
+        hard_negatives: how many were asked for of each group.
+        micro_batch_groups: cut the rows into parts of so many groups' rows, not into `PART_ENDS`.
+    """
     texts = rows.texts
+    groups = len(rows.own)
     own = [key for keys in rows.own for key in keys]
     keys = _hash([*texts, *own])
+    column_keys = np.full(groups * (2 + hard_negatives), NO_TEXT)
+    column_keys[: len(texts)] = keys[: len(texts)]
     order = np.argsort([len(t) for t in texts], kind="stable")
     places = np.empty(len(texts), np.int32)
     places[order] = np.arange(len(texts), dtype=np.int32)
     width = text.max_length if text.padding == "max_length" else None
-    ends = PART_ENDS if part_count(text, 2 * len(rows.own)) > 1 else (1.0,)
-    cuts = [0, *(int(end * len(texts)) for end in ends)]
+    if micro_batch_groups:
+        cuts = [*range(0, len(texts), micro_batch_groups * (2 + hard_negatives)), len(texts)]
+    else:
+        ends = PART_ENDS if part_count(text, 2 * groups) > 1 else (1.0,)
+        cuts = [0, *(int(end * len(texts)) for end in ends)]
     return Batch(
         parts=tuple(
             vocabulary.encode([texts[i] for i in order[start:end]], text.max_length, width)
             for start, end in pairwise(cuts)
         ),
+        noise=tuple(rows.noise[order[start:end]] for start, end in pairwise(cuts)),
         places=places,
-        text_keys=keys[: len(texts)],
-        own_groups=np.repeat(
-            np.arange(len(rows.own), dtype=np.int32), [len(group) for group in rows.own]
-        ),
+        column_keys=column_keys,
+        own_groups=np.repeat(np.arange(groups, dtype=np.int32), [len(group) for group in rows.own]),
         own_keys=keys[len(texts) :],
     )
 

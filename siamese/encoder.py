@@ -53,7 +53,61 @@ class MaskedPooling(keras.layers.Layer):
         return {**super().get_config(), "method": self.method}
 
 
-def build_encoder(recipe: Encoder, embeddings: np.ndarray) -> keras.Model:
+class RowDropout(keras.layers.Layer):
+    """Dropout whose mask is a pure function of the row's noise, the position and the unit.
+
+    So the mask of a row does not depend on which worker or micro-batch holds it, is the same when
+    the row is run again, and needs no state in a checkpoint. (A hash of integers takes the place
+    of a random generator: two rounds of multiply and xor-shift, after Wellons' lowbias32.)
+
+    Args:
+        rate: the share that is dropped; the rest is scaled by `1 / (1 - rate)`.
+        salt: differs between the layers of an encoder.
+
+    Call arguments:
+        inputs: float `[batch, time, dim]` or `[batch, dim]`.
+        noise: uint32 `[batch]`.
+    """
+
+    def __init__(self, rate: float, salt: int, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.rate = rate
+        self.salt = salt
+        self.supports_masking = True
+
+    def call(self, inputs: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+        """Drop some of the inputs."""
+        noise = _mixed(
+            tf.bitwise.bitwise_xor(noise, tf.constant(self.salt * 0x9E3779B1 % 2**32, tf.uint32))
+        )
+        if len(inputs.shape) == 3:
+            time = tf.cast(tf.range(tf.shape(inputs)[1]), tf.uint32)
+            noise = _mixed(
+                tf.bitwise.bitwise_xor(noise[:, None], time * tf.constant(0x85EBCA6B, tf.uint32))
+            )
+        units = np.random.default_rng(self.salt).integers(2**32, size=(2, inputs.shape[-1]))
+        odd, shift = (tf.constant(row, tf.uint32) for row in (units[0] | 1, units[1]))
+        drawn = noise[..., None] * odd + shift
+        drawn = _xor(drawn, 15) * tf.constant(0x846CA68B, tf.uint32)
+        kept = drawn >= tf.constant(int(self.rate * 2**32), tf.uint32)
+        return tf.where(kept, inputs / (1 - self.rate), tf.zeros_like(inputs))
+
+
+def _mixed(values: tf.Tensor) -> tf.Tensor:
+    """A hash of each uint32."""
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
+        values = _xor(values, shift) * tf.constant(factor, tf.uint32)
+    return _xor(values, 16)
+
+
+def _xor(values: tf.Tensor, shift: int) -> tf.Tensor:
+    """The values with their upper bits mixed into the lower ones."""
+    return tf.bitwise.bitwise_xor(
+        values, tf.bitwise.right_shift(values, tf.constant(shift, tf.uint32))
+    )
+
+
+def build_encoder(recipe: Encoder, embeddings: np.ndarray) -> tuple[keras.Model, keras.Model]:
     """Build the encoder: embedding, bidirectional LSTM layers with dropout, pooling.
 
     As in the notebook, padding is masked, dropout follows each LSTM layer, and with
@@ -64,27 +118,34 @@ def build_encoder(recipe: Encoder, embeddings: np.ndarray) -> keras.Model:
         embeddings: initial character embeddings, float32 `[vocabulary, embedding_dim]`.
 
     Returns:
-        A model from int32 ids `[batch, time]` to float32 embeddings
-        `[batch, 2 * lstm_units[-1]]`, not normalised. The time axis is free.
+        Two models of the same layers. The encoder takes int32 ids `[batch, time]` to float32
+        embeddings `[batch, 2 * lstm_units[-1]]`, not normalised; the time axis is free. The one to
+        train takes the ids and the noise of each row, uint32 `[batch]`, and has dropout.
     """
     ids = keras.Input(shape=(None,), dtype="int32", name="ids")
+    noise = keras.Input(shape=(), dtype="uint32", name="noise")
     size, dim = embeddings.shape
-    hidden = keras.layers.Embedding(
+    characters = keras.layers.Embedding(
         size,
         dim,
         mask_zero=True,
         trainable=recipe.train_embeddings,
         embeddings_initializer=keras.initializers.Constant(0.0),
         name="characters",
-    )(ids)
-    last = len(recipe.lstm_units) - 1
-    for number, units in enumerate(recipe.lstm_units):
+    )
+    hidden = dropped = characters(ids)
+    last = len(recipe.lstm_units)
+    for number, units in enumerate(recipe.lstm_units, start=1):
         sequences = number < last or recipe.pooling != "last"
-        lstm = keras.layers.LSTM(units, return_sequences=sequences, name=f"lstm{number + 1}")
-        hidden = keras.layers.Bidirectional(lstm, name=f"bilstm{number + 1}")(hidden)
-        hidden = keras.layers.Dropout(recipe.dropout, name=f"dropout{number + 1}")(hidden)
+        lstm = keras.layers.LSTM(units, return_sequences=sequences, name=f"lstm{number}")
+        bilstm = keras.layers.Bidirectional(lstm, name=f"bilstm{number}")
+        hidden, dropped = bilstm(hidden), bilstm(dropped)
+        if recipe.dropout:
+            dropout = RowDropout(recipe.dropout, salt=number, name=f"dropout{number}")
+            dropped = dropout(dropped, noise=noise)
     if recipe.pooling != "last":
-        hidden = MaskedPooling(recipe.pooling, name=f"{recipe.pooling}_pooling")(hidden)
-    model = keras.Model(ids, hidden, name="encoder")
-    model.get_layer("characters").set_weights([embeddings])
-    return model
+        pooling = MaskedPooling(recipe.pooling, name=f"{recipe.pooling}_pooling")
+        hidden, dropped = pooling(hidden), pooling(dropped)
+    encoder = keras.Model(ids, hidden, name="encoder")
+    encoder.get_layer("characters").set_weights([embeddings])
+    return encoder, keras.Model([ids, noise], dropped, name="encoder_with_dropout")

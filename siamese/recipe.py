@@ -86,6 +86,12 @@ class Sampling(Section):
     """Which texts make which batch."""
 
     batch_groups: int = Field(128, ge=2, description="groups in a global batch; two rows each")
+    micro_batch_groups: int | None = Field(
+        None,
+        ge=1,
+        description="encode so many groups at a time, twice over, to hold a batch of any size in "
+        "little memory (gradient caching, Gao et al., 2021); null: all at once",
+    )
     method: Literal["pairs", "notebook"] = Field(
         "pairs",
         description="`pairs`: shuffled passes, two different texts per group. `notebook`: "

@@ -7,6 +7,7 @@ workers together draw what one would.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from siamese.errors import UserError
 from siamese.groups import Group
 from siamese.recipe import Sampling
 
+# Groups among which a batch is drawn: one that fits, whatever the size of the data.
+WINDOW_GROUPS = 131_072
 # steps_per_epoch of the notebook divides the number of texts by this, whatever the batch.
 NOTEBOOK_TEXTS_PER_STEP = 512
 
@@ -30,12 +33,14 @@ class Rows:
         second: another text of the same group `[B]`.
         negatives: hard negatives of any of the groups `[H]`; they are negatives to every row.
         own: for each group, its texts: none of them may serve as its negative `[B]`.
+        noise: what each row's dropout is drawn from, uint32 `[2 B + H]`.
     """
 
     first: list[str]
     second: list[str]
     negatives: list[str]
     own: list[tuple[str, ...]]
+    noise: np.ndarray
 
     @property
     def texts(self) -> list[str]:
@@ -65,22 +70,78 @@ def steps_per_epoch(sampling: Sampling, groups: int, texts: int) -> int:
     return groups // sampling.batch_groups
 
 
-def batch_indices(sampling: Sampling, groups: int, seed: int, epoch: int, step: int) -> np.ndarray:
-    """The groups of one global batch: distinct indices below `groups`, `[batch_groups]`."""
+def batch_indices(
+    sampling: Sampling,
+    row_groups: tuple[int, ...],
+    seed: int,
+    epoch: int,
+    step: int,
+    share: slice = slice(None),
+) -> np.ndarray:
+    """The groups of one share of a global batch: distinct indices into the data set.
+
+    An epoch's order is a shuffle of the row groups and of the groups within each. It is cut into
+    windows of whole batches, and a window into as many stretches as a batch has places: place `i`
+    takes the next group of stretch `i` at every step, beginning anywhere in it. So a batch is a
+    sample of its whole window, while the places of one worker read a part of the window's row
+    groups only. Which groups make a batch does not depend on the number of workers.
+
+    Args:
+        sampling: the recipe's section.
+        row_groups: the number of groups in each row group of the data set, in order.
+        seed: the recipe's seed.
+        epoch: from 0.
+        step: within the epoch, from 0.
+        share: the places in the global batch.
+
+    Returns:
+        int64 `[places in the share]`.
+    """
     size = sampling.batch_groups
     if sampling.method == "notebook":
         # The notebook shuffles the whole list before every step: each batch is a draw of its own.
-        return np.random.default_rng((seed, epoch, step)).choice(groups, size, replace=False)
-    return _epoch_order(groups, seed, epoch)[step * size : (step + 1) * size]
+        drawn = np.random.default_rng((seed, epoch, step)).choice(
+            sum(row_groups), size, replace=False
+        )
+        return drawn[share]
+    order, ends, starts = _epoch_order(row_groups, seed, epoch)
+    steps = int(ends[-1]) // size
+    longest = max(WINDOW_GROUPS // size, 1)
+    window = step // longest * longest
+    stretch = min(longest, steps - window)
+    # Without the shifts, groups that lie near each other in the data would never meet.
+    shifts = np.random.default_rng((seed, epoch, window, 4)).integers(stretch, size=size)[share]
+    positions = window * size + np.arange(size)[share] * stretch
+    positions += (step - window + shifts) % stretch
+    place = np.searchsorted(ends, positions, side="right")
+    indices = np.empty(len(positions), np.int64)
+    for there in np.unique(place):
+        row_group = int(order[there])
+        shuffled = _row_order(row_groups[row_group], seed, epoch, row_group)
+        here = place == there
+        begin = int(ends[there]) - row_groups[row_group]
+        indices[here] = starts[row_group] + shuffled[positions[here] - begin]
+    return indices
 
 
 @lru_cache(maxsize=2)
-def _epoch_order(groups: int, seed: int, epoch: int) -> np.ndarray:
-    return np.random.default_rng((seed, epoch)).permutation(groups)
+def _epoch_order(
+    row_groups: tuple[int, ...], seed: int, epoch: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The order of the row groups, where each ends in it, and where each begins in the data."""
+    sizes = np.array(row_groups, np.int64)
+    order = np.random.default_rng((seed, epoch)).permutation(len(sizes))
+    return order, np.cumsum(sizes[order]), np.cumsum(sizes) - sizes
+
+
+@lru_cache(maxsize=128)
+def _row_order(groups: int, seed: int, epoch: int, row_group: int) -> np.ndarray:
+    return np.random.default_rng((seed, epoch, row_group, 3)).permutation(groups)
 
 
 def sample_rows(
     groups: Sequence[Group],
+    row_groups: tuple[int, ...],
     sampling: Sampling,
     hard_negatives: int,
     *,
@@ -94,6 +155,7 @@ def sample_rows(
 
     Args:
         groups: all groups; only those of the share are read.
+        row_groups: how many of them each row group of the data set holds, in order.
         sampling: the recipe's section.
         hard_negatives: how many of a group's labelled negatives to draw (fewer if it has fewer).
         seed: the recipe's seed.
@@ -104,11 +166,13 @@ def sample_rows(
     """
     size = sampling.batch_groups
     share = slice(rank * size // world_size, (rank + 1) * size // world_size)
-    indices = batch_indices(sampling, len(groups), seed, epoch, step)[share]
+    indices = batch_indices(sampling, row_groups, seed, epoch, step, share)
     # Drawn for the whole batch, so that a group's texts do not depend on who draws them.
-    chances = np.random.default_rng((seed, epoch, step, 1)).random((size, 2 + hard_negatives))[
-        share
-    ]
+    texts = 2 + hard_negatives
+    chances = np.random.default_rng((seed, epoch, step, 1)).random((size, texts))[share]
+    noise = np.random.default_rng((seed, epoch, step, 2)).integers(
+        2**32, size=(size, texts), dtype=np.uint32
+    )[share]
     members = [groups[index] for index in indices]
 
     sizes = np.array([len(group.texts) for group in members])
@@ -119,19 +183,21 @@ def sample_rows(
         twos = [group.texts[i] for group, i in zip(members, second, strict=True)]
         joined = [one + two for one, two in zip(ones, twos, strict=True)]
         turned = [two + one for one, two in zip(ones, twos, strict=True)]
-        return Rows(joined, turned, [], list(zip(joined, turned, strict=True)))
+        own: list[tuple[str, ...]] = list(zip(joined, turned, strict=True))
+        return Rows(joined, turned, [], own, noise[:, :2].ravel(order="F"))
     # One of the others: skip the first text's place.
     second = (chances[:, 1] * (sizes - 1)).astype(np.int64)
     second += second >= first
+    negatives = [
+        _draw(group.negatives, row) for group, row in zip(members, chances[:, 2:], strict=True)
+    ]
+    drawn = np.array([len(texts) for texts in negatives])[:, None] > np.arange(hard_negatives)
     return Rows(
         [group.texts[i] for group, i in zip(members, first, strict=True)],
         [group.texts[i] for group, i in zip(members, second, strict=True)],
-        [
-            text
-            for group, row in zip(members, chances[:, 2:], strict=True)
-            for text in _draw(group.negatives, row)
-        ],
+        list(chain.from_iterable(negatives)),
         [group.texts for group in members],
+        np.concatenate([noise[:, 0], noise[:, 1], noise[:, 2:][drawn]]),
     )
 
 

@@ -11,7 +11,7 @@ from siamese.groups import Group
 from siamese.pairs import Pair
 from siamese.recipe import Recipe
 from siamese.sampling import steps_per_epoch
-from siamese.vectors import Coverage, initial_embeddings
+from siamese.vectors import Again, Coverage, initial_embeddings
 from siamese.vocabulary import Vocabulary, count_characters
 
 
@@ -21,6 +21,7 @@ class TrainingData:
 
     Attributes:
         groups: groups of two different texts or more.
+        row_groups: the number of groups in each part that is read at once, in order.
         characters: how often each character occurs in the texts that were read.
         negatives: hard negatives of all groups.
         texts_read: texts read, those that were later folded or dropped included.
@@ -28,6 +29,7 @@ class TrainingData:
     """
 
     groups: Sequence[Group]
+    row_groups: Sequence[int]
     characters: Mapping[str, int]
     negatives: int
     texts_read: int
@@ -43,8 +45,17 @@ class Prepared:
     coverage: Coverage | None
 
 
-def prepare(recipe: Recipe, data: TrainingData, pairs: Sequence[Pair]) -> Prepared:
+def prepare(
+    recipe: Recipe, data: TrainingData, pairs: Sequence[Pair], vectors: bool = True
+) -> Prepared:
     """Check that the recipe suits the data, and make the vocabulary and initial embeddings.
+
+    Args:
+        recipe: every setting.
+        data: the groups.
+        pairs: development pairs.
+        vectors: whether the initial embeddings are needed; zeros take the place of those that a
+            checkpoint will replace.
 
     Raises:
         UserError: there are fewer groups than a batch has, a setting can have no effect on these
@@ -67,11 +78,14 @@ def prepare(recipe: Recipe, data: TrainingData, pairs: Sequence[Pair]) -> Prepar
     if recipe.text.include_dev:
         characters += count_characters(text for pair in pairs for text in (pair.text1, pair.text2))
     vocabulary = Vocabulary(characters, recipe.text.lowercase, recipe.text.min_count)
+    if not vectors:
+        zeros = np.zeros((len(vocabulary), recipe.encoder.embedding_dim), np.float32)
+        return Prepared(vocabulary, zeros, None)
     embeddings, coverage = initial_embeddings(
         recipe.encoder.vectors,
         recipe.encoder.embedding_dim,
         recipe.seed,
         vocabulary,
-        (text for group in data.groups for text in group.texts),
+        Again(lambda: (text for group in data.groups for text in group.texts)),
     )
     return Prepared(vocabulary, embeddings, coverage)

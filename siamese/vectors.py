@@ -1,14 +1,17 @@
 """Character vectors: word2vec files -> an embedding matrix, and training them with gensim."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from siamese.errors import UserError
 from siamese.files import replacing
 from siamese.vocabulary import FIRST_ID, Vocabulary
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,20 @@ def _check_lines(path: Path, count: int, dim: int) -> None:
         )
 
 
+class Again(Iterable[Item]):
+    """Goes through something as often as asked, without holding it.
+
+    Args:
+        begin: begins to go through it.
+    """
+
+    def __init__(self, begin: Callable[[], Iterator[Item]]) -> None:
+        self._begin = begin
+
+    def __iter__(self) -> Iterator[Item]:
+        return self._begin()
+
+
 def train_vectors(
     texts: Iterable[str], dim: int, seed: int, epochs: int = 5, min_count: int = 1
 ) -> "dict[str, np.ndarray]":
@@ -124,7 +141,7 @@ def train_vectors(
     One thread, so that the same texts and seed give the same vectors.
 
     Args:
-        texts: any texts.
+        texts: any texts; gone through several times, so not an iterator.
         dim: numbers in a vector.
         seed: of the initial vectors and the sampling.
         epochs: passes over the texts.
@@ -138,7 +155,7 @@ def train_vectors(
     """
     from gensim.models import Word2Vec
 
-    sentences = [[c for c in text if not c.isspace()] for text in texts]
+    sentences = Again(lambda: ([c for c in text if not c.isspace()] for text in texts))
     try:
         model = Word2Vec(
             sentences,
@@ -152,8 +169,8 @@ def train_vectors(
         )
     except RuntimeError:
         raise UserError(
-            f"no character occurs {min_count} times in {len(sentences):,} texts: there is nothing "
-            "to train vectors on. Give more texts."
+            f"no character occurs {min_count} times in these texts: there is nothing to train "
+            "vectors on. Give more texts."
         ) from None
     return {character: model.wv[character] for character in model.wv.index_to_key}
 
@@ -177,7 +194,7 @@ def initial_embeddings(
         dim: the size of the vectors.
         seed: for `train` and `none`.
         vocabulary: gives the rows.
-        texts: the run's texts, read for `train` only.
+        texts: the run's texts, read for `train` only, several times.
 
     Returns:
         float32 `[len(vocabulary), dim]`, and the coverage of a file.
@@ -187,7 +204,7 @@ def initial_embeddings(
         return random.astype(np.float32), None
     if source != "train":
         return load_vectors(Path(source), dim, vocabulary)
-    folded = (text.casefold() for text in texts) if vocabulary.lowercase else texts
+    folded = Again(lambda: map(str.casefold, texts)) if vocabulary.lowercase else texts
     trained = train_vectors(folded, dim, seed)
     matrix = np.zeros((len(vocabulary), dim), np.float32)
     for row, character in enumerate(vocabulary.characters, start=FIRST_ID):

@@ -32,7 +32,9 @@ def make_encoder(*settings: str) -> SentenceEncoder:
     recipe = load_recipe("fast", ["encoder.embedding_dim=8", "encoder.lstm_units=[6]", *settings])
     vocabulary = Vocabulary(count_characters(TEXTS), recipe.text.lowercase)
     table = np.random.default_rng(2).normal(size=(len(vocabulary), 8)).astype(np.float32)
-    return SentenceEncoder(build_encoder(recipe.encoder, table), vocabulary, recipe, threshold=0.25)
+    return SentenceEncoder(
+        build_encoder(recipe.encoder, table)[0], vocabulary, recipe, threshold=0.25
+    )
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ OTHER = {
     "loss.scale": 20.5,
     "loss.hard_negatives": 1,
     "sampling.batch_groups": 129,
+    "sampling.micro_batch_groups": 16,
     "sampling.method": "notebook",
     "optimizer.learning_rate": 0.0021,
     "optimizer.warmup_steps": 1,

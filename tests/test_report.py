@@ -67,7 +67,7 @@ def make_run(folder: Path, overrides: list[str], epochs: int) -> RunFolder:
 def save_encoder(folder: Path, recipe: Recipe, metrics: dict) -> None:
     vocabulary = Vocabulary(Counter("".join(EXAMPLE)))
     embeddings = np.random.default_rng(1).normal(size=(len(vocabulary), 4)).astype(np.float32)
-    model = build_encoder(recipe.encoder, embeddings)
+    model, _ = build_encoder(recipe.encoder, embeddings)
     SentenceEncoder(model, vocabulary, recipe, metrics["threshold"], metrics).save(folder)
 
 

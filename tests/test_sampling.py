@@ -1,6 +1,7 @@
 """Which texts make which batch."""
 
 from itertools import pairwise
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def test_a_batch_has_two_different_texts_of_distinct_groups(sizes, seed, epoch, 
     groups = make_groups(sizes)
     sampling = Sampling(batch_groups=data.draw(st.integers(2, len(groups))))
     step = data.draw(st.integers(0, steps_per_epoch(sampling, len(groups), 0) - 1))
-    rows = sample_rows(groups, sampling, 2, seed=seed, epoch=epoch, step=step)
+    rows = sample_rows(groups, (len(groups),), sampling, 2, seed=seed, epoch=epoch, step=step)
     assert len(rows.first) == len(rows.second) == sampling.batch_groups
     drawn = [text.split("t")[0] for text in rows.first]
     assert len(set(drawn)) == sampling.batch_groups
@@ -44,34 +45,86 @@ def test_a_batch_has_two_different_texts_of_distinct_groups(sizes, seed, epoch, 
     assert not own_texts & set(rows.negatives)
 
 
-@given(group_sizes, seeds)
-def test_an_epoch_takes_each_group_once_at_most(sizes, seed) -> None:
-    sampling = Sampling(batch_groups=3)
-    steps = steps_per_epoch(sampling, len(sizes), 0)
-    drawn = np.concatenate(
-        [batch_indices(sampling, len(sizes), seed, epoch=2, step=s) for s in range(steps)]
-    )
-    assert len(set(drawn.tolist())) == len(drawn) == len(sizes) // 3 * 3
+def cut(total: int, data) -> tuple[int, ...]:
+    """Row groups of any sizes that hold so many groups together."""
+    ends = data.draw(st.lists(st.integers(1, total - 1), max_size=5, unique=True))
+    return tuple(np.diff([0, *sorted(ends), total]).tolist())
 
 
-@given(group_sizes, seeds, st.sampled_from([1, 2, 4]))
-def test_workers_together_draw_what_one_would(sizes, seed, workers) -> None:
+@given(st.integers(4, 60), st.integers(2, 5), st.integers(2, 40), seeds, st.data())
+def test_an_epoch_takes_each_group_once_at_most(groups, size, window, seed, data) -> None:
+    """Whatever the row groups and the window, and only the last, incomplete batch is left out."""
+    sampling = Sampling(batch_groups=min(size, groups))
+    row_groups = cut(groups, data)
+    steps = steps_per_epoch(sampling, groups, 0)
+    with patch("siamese.sampling.WINDOW_GROUPS", window):
+        drawn = np.concatenate(
+            [batch_indices(sampling, row_groups, seed, epoch=2, step=s) for s in range(steps)]
+        )
+    assert len(set(drawn.tolist())) == len(drawn) == steps * sampling.batch_groups
+    assert drawn.min() >= 0 and drawn.max() < groups
+
+
+def test_every_two_groups_meet_in_a_batch_about_equally_often() -> None:
+    """Stretches and row groups must not keep groups apart for good."""
+    sampling = Sampling(batch_groups=4)
+    together = np.zeros((12, 12))
+    for epoch in range(3000):
+        for step in range(3):
+            batch = batch_indices(sampling, (5, 4, 3), 1, epoch, step)
+            together[np.ix_(batch, batch)] += 1
+    apart = together[~np.eye(12, dtype=bool)]
+    # 3 batches of 4: two given groups meet with probability 3/11 (818 of 3000, deviation 24) on
+    # average; those of one row group, which often share a stretch, less often than others.
+    assert apart.mean() == 3000 * 3 / 11
+    assert apart.min() > 150 and apart.max() < 1100
+
+
+def test_a_worker_reads_its_part_of_the_row_groups_only() -> None:
+    """In all, each row group is read by one worker, or by two where their parts meet."""
+    sampling, row_groups = Sampling(batch_groups=64), (100,) * 40
+    ends = np.cumsum(row_groups)
+    read: list[set[int]] = []
+    for rank in range(4):
+        share = slice(rank * 16, (rank + 1) * 16)
+        indices = [batch_indices(sampling, row_groups, 1, 0, step, share) for step in range(62)]
+        read.append(set(np.searchsorted(ends, np.concatenate(indices), side="right").tolist()))
+    assert sum(map(len, read)) <= 40 + 3
+    assert all(len(groups) <= 11 for groups in read)
+
+
+@given(group_sizes, seeds, st.sampled_from([1, 2, 4]), st.data())
+def test_workers_together_draw_what_one_would(sizes, seed, workers, data) -> None:
     groups, sampling = make_groups(sizes), Sampling(batch_groups=4)
-    whole = sample_rows(groups, sampling, 1, seed=seed, epoch=1, step=0)
+    row_groups = cut(len(groups), data)
+    whole = sample_rows(groups, row_groups, sampling, 2, seed=seed, epoch=1, step=0)
     shares = [
-        sample_rows(groups, sampling, 1, seed=seed, epoch=1, step=0, rank=rank, world_size=workers)
+        sample_rows(
+            groups,
+            row_groups,
+            sampling,
+            2,
+            seed=seed,
+            epoch=1,
+            step=0,
+            rank=rank,
+            world_size=workers,
+        )
         for rank in range(workers)
     ]
     for part in ("first", "second", "negatives", "own"):
         together = [item for share in shares for item in getattr(share, part)]
         assert together == getattr(whole, part)
+    # All texts differ here: each has the same noise, whoever holds it.
+    noise = {t: n for s in shares for t, n in zip(s.texts, s.noise.tolist(), strict=True)}
+    assert noise == dict(zip(whole.texts, whole.noise.tolist(), strict=True))
 
 
 def test_every_ordered_pair_of_a_groups_texts_is_equally_likely() -> None:
     groups, sampling = make_groups([3, 3]), Sampling(batch_groups=2)
     counts: dict[tuple[str, str], int] = {}
     for epoch in range(3000):
-        rows = sample_rows(groups, sampling, 0, seed=5, epoch=epoch, step=0)
+        rows = sample_rows(groups, (len(groups),), sampling, 0, seed=5, epoch=epoch, step=0)
         for pair in zip(rows.first, rows.second, strict=True):
             if pair[0].startswith("g0"):
                 counts[pair] = counts.get(pair, 0) + 1
@@ -82,16 +135,20 @@ def test_every_ordered_pair_of_a_groups_texts_is_equally_likely() -> None:
 
 def test_hard_negatives_of_a_group_are_different_and_as_many_as_there_are() -> None:
     groups, sampling = make_groups([2] * 8), Sampling(batch_groups=8)
-    rows = sample_rows(groups, sampling, 2, seed=1, epoch=0, step=0)
+    rows = sample_rows(groups, (len(groups),), sampling, 2, seed=1, epoch=0, step=0)
     assert len(set(rows.negatives)) == len(rows.negatives) == 2 * (0 + 1 + 2 + 2)
 
 
 def test_a_draw_depends_on_seed_epoch_and_step_only() -> None:
     groups, sampling = make_groups([4] * 40), Sampling(batch_groups=8)
     at = [(s, e, t) for s in (0, 1) for e in (0, 1) for t in (0, 1)]
-    draws = [sample_rows(groups, sampling, 0, seed=s, epoch=e, step=t).texts for s, e, t in at]
+    draws = [
+        sample_rows(groups, (len(groups),), sampling, 0, seed=s, epoch=e, step=t).texts
+        for s, e, t in at
+    ]
     again = [
-        sample_rows(groups, sampling, 0, seed=s, epoch=e, step=t).texts for s, e, t in reversed(at)
+        sample_rows(groups, (len(groups),), sampling, 0, seed=s, epoch=e, step=t).texts
+        for s, e, t in reversed(at)
     ]
     assert draws == again[::-1]
     assert all(a != b for a, b in pairwise(draws))
@@ -102,7 +159,7 @@ def test_a_draw_depends_on_seed_epoch_and_step_only() -> None:
 def test_notebook_rows_are_two_texts_of_a_group_joined_both_ways(seed, epoch, step) -> None:
     groups = make_groups([1, 2, 3, 4, 5])  # the notebook may draw one text twice
     sampling = Sampling(batch_groups=4, method="notebook")
-    rows = sample_rows(groups, sampling, 0, seed=seed, epoch=epoch, step=step)
+    rows = sample_rows(groups, (len(groups),), sampling, 0, seed=seed, epoch=epoch, step=step)
     members = {joined.split("t")[0]: joined for joined in rows.first}
     assert len(members) == 4
     for first, second in zip(rows.first, rows.second, strict=True):
@@ -116,7 +173,7 @@ def test_notebook_draws_with_replacement_and_anew_at_every_step() -> None:
     groups, sampling = make_groups([2] * 8), Sampling(batch_groups=4, method="notebook")
     repeats, batches = 0, set()
     for step in range(200):
-        rows = sample_rows(groups, sampling, 0, seed=1, epoch=0, step=step)
+        rows = sample_rows(groups, (len(groups),), sampling, 0, seed=1, epoch=0, step=step)
         repeats += sum(f == s for f, s in zip(rows.first, rows.second, strict=True))
         batches.add(tuple(sorted(text[:2] for text in rows.first)))
     # random.choices of two texts repeats one in half of the cases: 400 of 800, deviation 14.

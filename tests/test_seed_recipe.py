@@ -61,10 +61,17 @@ def ours():
     counts = ReadingCounts()
     groups = list(read_groups([str(SAMPLE / "df_train.json")], counts))
     pairs = read_pairs([str(SAMPLE / "df_test.txt")])
-    data = TrainingData(groups, counts.characters, 0, counts.texts_read, "sample")
+    data = TrainingData(
+        groups=groups,
+        row_groups=(len(groups),),
+        characters=counts.characters,
+        negatives=0,
+        texts_read=counts.texts_read,
+        hash="sample",
+    )
     prepared = prepare(RECIPE, data, pairs)
     keras.utils.set_random_seed(1)
-    model = build_encoder(RECIPE.encoder, prepared.embeddings)
+    model, _ = build_encoder(RECIPE.encoder, prepared.embeddings)
     return data, pairs, prepared, SentenceEncoder(model, prepared.vocabulary, RECIPE)
 
 
@@ -108,9 +115,9 @@ def test_steps_of_an_epoch_are_texts_by_512(notebook, ours) -> None:
 
 def test_a_batch_is_both_joins_of_two_texts_cut_and_padded_to_128(ours) -> None:
     data, _, prepared, _ = ours
-    rows = sample_rows(data.groups, RECIPE.sampling, 0, seed=1, epoch=0, step=0)
+    rows = sample_rows(data.groups, data.row_groups, RECIPE.sampling, 0, seed=1, epoch=0, step=0)
     rows.first[0] = rows.first[0] * 20  # longer than 128
-    batch = make_batch(rows, prepared.vocabulary, RECIPE.text)
+    batch = make_batch(rows, prepared.vocabulary, RECIPE.text, 0)
     assert part_count(RECIPE.text, 10**6) == len(batch.parts) == 1
     ids = batch.parts[0][batch.places]
     assert ids.shape == (8, 128)
@@ -123,11 +130,11 @@ def test_a_batch_is_both_joins_of_two_texts_cut_and_padded_to_128(ours) -> None:
 
 def test_loss_of_a_batch_is_the_notebooks(ours) -> None:
     data, _, prepared, encoder = ours
-    rows = sample_rows(data.groups, RECIPE.sampling, 0, seed=2, epoch=0, step=0)
-    batch = make_batch(rows, prepared.vocabulary, RECIPE.text)
+    rows = sample_rows(data.groups, data.row_groups, RECIPE.sampling, 0, seed=2, epoch=0, step=0)
+    batch = make_batch(rows, prepared.vocabulary, RECIPE.text, 0)
     embeddings = encoder.model(batch.parts[0], training=False).numpy()[batch.places]
     loss = batch_loss(
-        embeddings, batch.text_keys, batch.own_groups, batch.own_keys, 4, RECIPE.loss.scale
+        embeddings, batch.column_keys, batch.own_groups, batch.own_keys, RECIPE.loss.scale
     )
 
     # The notebook's rows: text1+text2, text2+text1 of one group beside each other.

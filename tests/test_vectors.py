@@ -13,6 +13,7 @@ from gensim.models import KeyedVectors
 
 from siamese.errors import UserError
 from siamese.vectors import (
+    Again,
     Coverage,
     initial_embeddings,
     load_vectors,
@@ -179,6 +180,20 @@ class TestRefused:
 class TestTrain:
     TEXTS = ("我想办信用卡", "我想挂失 信用卡", "怎么办卡", "你好\t在吗 我想办卡") * 3
 
+    def test_texts_are_streamed_and_not_held(self):
+        """Gone through once for the vocabulary and once an epoch, each time from the beginning."""
+        begun = 0
+
+        def begin():
+            nonlocal begun
+            begun += 1
+            return iter(self.TEXTS)
+
+        streamed = train_vectors(Again(begin), 8, seed=3, epochs=2)
+        assert begun == 3
+        listed = train_vectors(self.TEXTS, 8, seed=3, epochs=2)
+        assert all(np.array_equal(streamed[c], listed[c]) for c in listed)
+
     def test_the_same_seed_gives_the_same_vectors_and_another_one_others(self):
         one, two, other = (train_vectors(self.TEXTS, 8, seed=s, epochs=2) for s in (3, 3, 4))
         assert list(one) == list(two)
@@ -249,7 +264,7 @@ class TestInitialEmbeddings:
     def test_train_gives_each_character_its_trained_row(self, lowercase):
         texts = ["AbA", "bAa", "ab b"] * 3
         vocabulary = Vocabulary(Counter("".join(texts)), lowercase=lowercase)
-        matrix, coverage = initial_embeddings("train", 4, 7, vocabulary, iter(texts))
+        matrix, coverage = initial_embeddings("train", 4, 7, vocabulary, texts)
         folded = [text.lower() if lowercase else text for text in texts]
         trained = train_vectors(folded, 4, seed=7)
         zeros = np.zeros(4)

@@ -1,0 +1,71 @@
+"""One worker of several: takes one step and writes its loss and its gradients (test_workers.py)."""
+
+import json
+import os
+import sys
+
+import numpy as np
+from test_train_step import GROUPS, SAMPLING, VOCABULARY, build
+
+import siamese.train_step
+from siamese.backend import tf
+from siamese.batches import make_batch, part_count
+from siamese.recipe import Text
+from siamese.sampling import sample_rows
+from siamese.train_step import build_cached_step, build_plain_step
+
+HARD_NEGATIVES = 2
+MICRO_BATCH_GROUPS = 5  # divides no worker's share
+
+
+siamese.train_step.COMPARED_AT_ONCE = 2000  # some ten groups
+
+
+def take_step(strategy, rank: int, world_size: int, cached: bool) -> tuple[float, list]:
+    """This worker's part of the loss, and the gradients that all workers applied."""
+    micro = MICRO_BATCH_GROUPS if cached else None
+    with strategy.scope():
+        model, optimizer = build()
+    before = [variable.numpy() for variable in model.trainable_variables]
+    rows = sample_rows(
+        GROUPS,
+        (len(GROUPS),),
+        SAMPLING,
+        HARD_NEGATIVES,
+        seed=3,
+        epoch=0,
+        step=0,
+        rank=rank,
+        world_size=world_size,
+    )
+    batch = make_batch(rows, VOCABULARY, Text(), HARD_NEGATIVES, micro)
+    if cached:
+        step = build_cached_step(strategy, model, optimizer, 20.0)
+    else:
+        parts = part_count(Text(), 2 * SAMPLING.batch_groups // world_size)
+        step = build_plain_step(strategy, model, optimizer, 20.0, parts)
+    loss = float(step(batch))
+    after = [variable.numpy() for variable in model.trainable_variables]
+    return loss, [b - a for b, a in zip(before, after, strict=True)]
+
+
+def main(output: str) -> None:
+    """Take a plain and a cached step; `TF_CONFIG` tells of the other workers."""
+    config = json.loads(os.environ["TF_CONFIG"])
+    world_size, rank = len(config["cluster"]["worker"]), config["task"]["index"]
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    if world_size == 1:
+        strategy = tf.distribute.get_strategy()
+    else:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    arrays = {}
+    for kind in ("plain", "cached"):
+        loss, gradients = take_step(strategy, rank, world_size, cached=kind == "cached")
+        arrays[f"{kind} loss"] = np.array(loss)
+        arrays |= {f"{kind} {i}": gradient for i, gradient in enumerate(gradients)}
+    np.savez(output, **arrays)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
