@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from typer.core import TyperGroup
 
-from siamese.errors import UserError
+from siamese.errors import RunError, UserError
 
 if TYPE_CHECKING:
     from siamese import SentenceEncoder
@@ -31,7 +32,7 @@ Seed = Annotated[int, typer.Option(help="of all that is random", min=0, max=2**3
 @app.command()
 def shard(
     inputs: Inputs,
-    output: Annotated[Path, typer.Option(help="the data set's folder")],
+    output: Annotated[str, typer.Option(help="the data set's folder, local or a URI")],
     rows_per_shard: Annotated[int, typer.Option(help="groups in a shard, at most", min=1)] = 65536,
     seed: Annotated[int, typer.Option(help="of the order of the groups", min=0, max=2**32 - 1)] = 1,
     fresh: Annotated[
@@ -69,41 +70,95 @@ def vectors(
 ) -> None:
     """Train character vectors (word2vec) on the texts of any inputs."""
     from siamese.groups import read_texts
-    from siamese.vectors import save_vectors, train_vectors
+    from siamese.vectors import Again, save_vectors, train_vectors
 
     _check_file(output)
-    trained = train_vectors(read_texts(inputs), dim, seed, epochs, min_count)
+    trained = train_vectors(Again(lambda: read_texts(inputs)), dim, seed, epochs, min_count)
     save_vectors(output, trained)
     print(f"{len(trained):,} characters, {dim} numbers each: {output}")
 
 
 @app.command()
 def train(
-    data: Annotated[Path, typer.Option(help="a data set that `siamese shard` wrote")],
+    data: Annotated[
+        str, typer.Option(help="a data set that `siamese shard` wrote, local or a URI")
+    ],
     dev: Annotated[str, typer.Option(help="labelled pairs that pick the epoch and the threshold")],
-    run: Annotated[Path, typer.Option(help="the run's folder; the model goes to RUN/best")],
+    run: Annotated[str, typer.Option(help="the run's folder or URI; the model goes to RUN/best")],
     recipe: Annotated[str, typer.Option(help="an embedded recipe or a YAML file")] = "default",
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="override a setting: loss.scale=25")
     ] = None,
-    workers: Annotated[int, typer.Option(help="0: train in this process", min=0, max=0)] = 0,
+    workers: Annotated[
+        str,
+        typer.Option(help="of Ray Train, N or MIN:MAX; 0: train in this process, without Ray"),
+    ] = "0",
+    gpus_per_worker: Annotated[
+        float, typer.Option(help="a whole GPU or a fraction of one", min=0, max=1)
+    ] = 0,
+    cpus_per_worker: Annotated[float, typer.Option(help="reserved, and used", min=0.1)] = 1,
+    gpu_memory_mb: Annotated[
+        int | None, typer.Option(help="cap on each worker's GPU memory, in MiB", min=1)
+    ] = None,
+    checkpoint_steps: Annotated[
+        int, typer.Option(help="steps between checkpoints within an epoch", min=1)
+    ] = 500,
+    keep_checkpoints: Annotated[int, typer.Option(help="of the newest", min=1)] = 2,
+    stall_seconds: Annotated[
+        float, typer.Option(help="end a worker that makes no progress for so long", min=1)
+    ] = 300,
+    max_failures: Annotated[
+        int, typer.Option(help="replace lost workers so many times", min=0)
+    ] = 8,
     resume: Annotated[bool, typer.Option("--resume", help="continue the run in RUN")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="replace the run in RUN")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="show what Ray and TensorFlow write")
+    ] = False,
 ) -> None:
     """Train an encoder."""
+    from distributed.train import Execution
     from distributed.train import train as start
     from siamese.recipe import load_recipe
 
     if resume and fresh:
         raise UserError("--resume continues a run and --fresh replaces it: give one of them.")
-    folder = start(
-        data,
-        dev,
-        run,
-        load_recipe(recipe, settings or []),
-        existing="resume" if resume else "fresh" if fresh else "refuse",
+    execution = Execution(
+        workers=_workers(workers),
+        gpus_per_worker=gpus_per_worker,
+        cpus_per_worker=cpus_per_worker,
+        gpu_memory_mb=gpu_memory_mb,
+        checkpoint_steps=checkpoint_steps,
+        keep_checkpoints=keep_checkpoints,
+        stall_seconds=stall_seconds,
+        max_failures=max_failures,
+        verbose=verbose,
     )
-    print(f"model: {folder.best}")
+    try:
+        best = start(
+            data,
+            dev,
+            run,
+            load_recipe(recipe, settings or []),
+            existing="resume" if resume else "fresh" if fresh else "refuse",
+            execution=execution,
+        )
+    except KeyboardInterrupt:
+        print("stopped; --resume continues the run from its last checkpoint", file=sys.stderr)
+        raise typer.Exit(130) from None
+    print(f"model: {best}")
+
+
+def _workers(value: str) -> tuple[int, int]:
+    """The least and the most workers that `N` or `MIN:MAX` asks for."""
+    parts = value.split(":")
+    if len(parts) <= 2 and all(part.isascii() and part.isdigit() for part in parts):
+        least, most = int(parts[0]), int(parts[-1])
+        if least <= most and (least or not most):
+            return least, most
+    raise UserError(
+        f"--workers {value}: give a number, 0 to train in this process, or MIN:MAX such as 2:4."
+    )
 
 
 @app.command()
@@ -187,6 +242,46 @@ def report(run: Annotated[Path, typer.Argument(help="the folder of a run")]) -> 
     print(f"report: {write_report(run)}")
 
 
+# What follows the command's name is that command's own, whatever it looks like.
+@app.command(context_settings={"allow_interspersed_args": False})
+def submit(
+    context: typer.Context,
+    command: Annotated[
+        list[str], typer.Argument(metavar="COMMAND", help="any other command, with its options")
+    ],
+    address: Annotated[
+        str | None, typer.Option(help="http://HOST:8265; else as in Ray's RAY_ADDRESS, or local")
+    ] = None,
+    working_dir: Annotated[
+        Path, typer.Option(help="uploaded, without what its .gitignore names; the job runs in it")
+    ] = Path(),
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="print the job's id and leave it running")
+    ] = False,
+) -> None:
+    """Run a command as a job on a Ray cluster, and show its log."""
+    if command[0] == "submit":
+        raise UserError("submit: a job cannot submit itself. Name the command to run.")
+    _check_command(context, command)
+    from distributed.submit import follow
+    from distributed.submit import submit as start
+
+    client, job = start(command, address, working_dir)
+    if no_wait:
+        print(job)
+    else:
+        raise typer.Exit(follow(client, job))
+
+
+def _check_command(context: typer.Context, command: list[str]) -> None:
+    """Let the parser refuse a command here that it would refuse on the cluster."""
+    commands = context.parent
+    assert commands is not None and isinstance(commands.command, TyperGroup)
+    name, found, arguments = commands.command.resolve_command(commands, command)
+    assert found is not None  # or the parser would have said so
+    found.make_context(name, list(arguments), parent=commands)
+
+
 def _threshold(value: str) -> float | Literal["stored", "fit"]:
     if value == "stored":
         return "stored"
@@ -229,6 +324,9 @@ def main() -> None:
     except (UserError, OSError) as error:  # OSError: what cannot be written
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except RunError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

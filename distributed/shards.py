@@ -7,8 +7,10 @@
 The same groups and options give the same bytes.
 """
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from siamese.errors import UserError
-from siamese.files import read_json, sha256_of, write_json
-from siamese.groups import Group
+from siamese.files import sha256_of, write_json
+from siamese.folder import Folder
+from siamese.group import Group
 from siamese.training_data import TrainingData
 from siamese.vocabulary import Vocabulary
 
@@ -32,114 +35,148 @@ SCHEMA = pa.schema(
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 VOCABULARY = "vocabulary.json"
+# Groups in a Parquet row group, but for the last of a file: part of the format.
 ROW_GROUP = 4096
+# Groups that an open data set keeps in memory: twice as many as sampling reads from at a time.
+GROUPS_KEPT = 64 * ROW_GROUP
 
 
-def write_shards(
-    folder: Path,
-    groups: Iterable[Group],
-    characters: Mapping[str, int],
-    counts: Mapping[str, int],
-    rows_per_shard: int,
-    seed: int,
+def write_part(
+    number: int, tables: Iterable[pa.Table], folder: Folder, scratch: Folder
 ) -> dict[str, Any]:
-    """Write groups as shards into an empty or a new folder, and return the manifest.
-
-    Groups are dealt to shards of equal size in the order of a seeded hash of their ids, so that
-    each shard is a random sample of the data.
+    """Write one shard, and return its entry in the manifest.
 
     Args:
-        folder: where to.
-        groups: all groups; held in memory.
-        characters: every character of the texts that were read, with its count.
-        counts: what reading met, for the manifest.
-        rows_per_shard: groups in a shard, at most.
-        seed: of the hash.
+        number: of the shard.
+        tables: of `SCHEMA`, each in one chunk; all but the last of a multiple of `ROW_GROUP` rows.
+        folder: the data set's.
+        scratch: for the file while it is begun.
     """
-    dealt = sorted(groups, key=lambda group: (_hash(seed, group.id), group.id))
-    folder.mkdir(parents=True, exist_ok=True)
-    lengths = np.bincount([len(text) for group in dealt for text in group.texts])
-    files = []
-    shards = -(-len(dealt) // rows_per_shard)
-    for number in range(shards):
-        share = dealt[number * len(dealt) // shards : (number + 1) * len(dealt) // shards]
-        path = folder / f"part-{number:05}.parquet"
-        pq.write_table(_table(share), path, row_group_size=ROW_GROUP, compression="zstd")
-        files.append({"name": path.name, "rows": len(share), "sha256": sha256_of(path)})
-    vocabulary = Vocabulary(characters)
-    vocabulary.save(folder / VOCABULARY)
+    name = f"part-{number:05}.parquet"
+    rows = 0
+    with folder.saving(name, scratch) as path:
+        with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+            for table in tables:
+                writer.write_table(table, row_group_size=ROW_GROUP)
+                rows += len(table)
+        return {"name": name, "rows": rows, "sha256": sha256_of(path)}
+
+
+def finish_data_set(
+    folder: Folder,
+    scratch: Folder,
+    files: list[dict[str, Any]],
+    characters: Mapping[str, int],
+    counts: Mapping[str, int],
+    texts_by_length: Mapping[int, int],
+    options: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Write the vocabulary and, last, the manifest, which makes the folder a data set.
+
+    Args:
+        folder: where all shards are.
+        scratch: for files while they are begun.
+        files: what `write_part` returned for each shard.
+        characters: every character of the texts that were read, with its count.
+        counts: of groups and texts, and what reading met.
+        texts_by_length: how many texts have so many characters.
+        options: those of `siamese shard`.
+
+    Returns:
+        The manifest.
+    """
+    with folder.saving(VOCABULARY, scratch) as path:
+        Vocabulary(characters).save(path)
+        vocabulary_sha256 = sha256_of(path)
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "files": files,
-        "counts": {
-            "groups": len(dealt),
-            "texts": int(lengths.sum()),
-            "negatives": sum(len(group.negatives) for group in dealt),
-            "characters": len(vocabulary.characters),
-            **counts,
-        },
-        "texts_by_length": {str(n): int(count) for n, count in enumerate(lengths) if count},
-        "options": {"rows_per_shard": rows_per_shard, "seed": seed},
-        "vocabulary_sha256": sha256_of(folder / VOCABULARY),
+        "counts": dict(counts),
+        "texts_by_length": {str(n): count for n, count in sorted(texts_by_length.items()) if count},
+        "options": dict(options),
+        "vocabulary_sha256": vocabulary_sha256,
     }
-    write_json(folder / MANIFEST, manifest)
+    with folder.saving(MANIFEST, scratch) as path:
+        write_json(path, manifest)
     return manifest
 
 
-def _hash(seed: int, group_id: str) -> bytes:
-    return hashlib.blake2b(
-        group_id.encode(), digest_size=8, salt=seed.to_bytes(8, "little")
-    ).digest()
-
-
-def _table(groups: Sequence[Group]) -> pa.Table:
-    columns = [
-        [group.id for group in groups],
-        [group.texts for group in groups],
-        [group.negatives for group in groups],
-    ]
-    arrays = [pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=SCHEMA)
-
-
 class ShardedGroups(Sequence[Group]):
-    """The groups of all shards, in Arrow memory; a group becomes Python objects when asked for."""
+    """The groups of all shards, read a row group at a time when they are asked for.
 
-    def __init__(self, table: pa.Table) -> None:
-        table = table.combine_chunks()
-        self._ids = table["group_id"].chunk(0)
-        self._texts = table["texts"].chunk(0)
-        self._negatives = table["negatives"].chunk(0)
+    Row groups that were read last are kept. Several threads may read.
+
+    Args:
+        folder: the data set.
+        rows: the number of groups in each of its files, by name, in order.
+    """
+
+    def __init__(self, folder: Folder, rows: Mapping[str, int]) -> None:
+        self._folder = folder
+        self.row_groups: list[int] = []  # the number of groups in each
+        self._where: list[tuple[str, int]] = []  # the file of each, and its place in the file
+        for name, count in rows.items():
+            for place, start in enumerate(range(0, count, ROW_GROUP)):
+                self._where.append((name, place))
+                self.row_groups.append(min(ROW_GROUP, count - start))
+        self._ends = np.cumsum(self.row_groups).tolist()
+        self._read: OrderedDict[int, list[pa.Array]] = OrderedDict()  # the oldest first
+        self._groups_kept = 0
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return self._ends[-1]
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        return Group(
-            self._ids[index].as_py(),
-            tuple(self._texts[index].as_py()),
-            tuple(self._negatives[index].as_py()),
-        )
+        index = range(len(self))[index]  # negative ones count from the end; others are refused
+        number = bisect_right(self._ends, index)
+        row = index - self._ends[number] + self.row_groups[number]
+        group_id, texts, negatives = (c[row].as_py() for c in self._row_group(number))
+        return Group(group_id, tuple(texts), tuple(negatives))
+
+    def __iter__(self) -> Iterator[Group]:
+        for number in range(len(self.row_groups)):
+            for row in zip(*(c.to_pylist() for c in self._row_group(number)), strict=True):
+                group_id, texts, negatives = row
+                yield Group(group_id, tuple(texts), tuple(negatives))
+
+    def _row_group(self, number: int) -> list[pa.Array]:
+        """The three columns of a row group."""
+        with self._lock:
+            if number in self._read:
+                self._read.move_to_end(number)
+                return self._read[number]
+            name, position = self._where[number]
+            with self._folder.open_arrow(name) as source:
+                table = pq.ParquetFile(source).read_row_group(position, columns=SCHEMA.names)
+            columns = [column.combine_chunks() for column in table.columns]
+            self._read[number] = columns
+            self._groups_kept += self.row_groups[number]
+            while self._groups_kept > GROUPS_KEPT and len(self._read) > 1:
+                oldest, _ = self._read.popitem(last=False)
+                self._groups_kept -= self.row_groups[oldest]
+            return columns
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a data set.
+def read_manifest(folder: str | Path) -> dict[str, Any]:
+    """The manifest of a data set, local or at a URI.
 
     Raises:
         UserError: the folder holds no complete data set, or one of another version.
     """
-    if not (folder / MANIFEST).is_file():
+    place = Folder(folder)
+    if not place.is_file(MANIFEST):
         raise UserError(
             f"{folder}: not a data set ({MANIFEST} is missing). Make one with "
             f"`siamese shard INPUT… --output {folder}`."
         )
-    manifest = read_json(folder / MANIFEST)
+    manifest = place.read_json(MANIFEST)
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None
     if version != SCHEMA_VERSION:
         raise UserError(
-            f"{folder / MANIFEST}: schema version {version}, this release reads {SCHEMA_VERSION}. "
+            f"{place / MANIFEST}: schema version {version}, this release reads {SCHEMA_VERSION}. "
             "Shard the input again."
         )
     try:
@@ -153,33 +190,41 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except (KeyError, TypeError, AttributeError):
         whole = False
     if not whole:
-        raise UserError(f"{folder / MANIFEST}: damaged. Shard the input again.")
+        raise UserError(f"{place / MANIFEST}: damaged. Shard the input again.")
     return manifest
 
 
-def read_shards(folder: Path) -> tuple[TrainingData, dict[str, Any]]:
+def read_shards(folder: str | Path, verify: bool = True) -> tuple[TrainingData, dict[str, Any]]:
     """Open a data set: what to train on, and its manifest.
+
+    Args:
+        folder: local or a URI.
+        verify: compare the checksums of all files. For all but the first of several readers of one
+            data set it would be the same work again.
 
     Raises:
         UserError: the folder holds no complete data set, or a file was altered.
     """
     manifest = read_manifest(folder)
+    place = Folder(folder)
     checksums = {file["name"]: file["sha256"] for file in manifest["files"]}
     checksums[VOCABULARY] = manifest["vocabulary_sha256"]
-    for name, expected in checksums.items():
-        path = folder / name
-        if not path.is_file() or sha256_of(path) != expected:
-            state = "altered or truncated" if path.is_file() else "missing"
-            raise UserError(f"{path}: {state} since the data set was made. Shard the input again.")
-    table = pa.concat_tables(
-        [pq.read_table(folder / file["name"], schema=SCHEMA) for file in manifest["files"]]
-    )
-    vocabulary = Vocabulary.load(folder / VOCABULARY)
+    for name, expected in checksums.items() if verify else ():
+        there = place.is_file(name)
+        if not there or place.sha256(name) != expected:
+            state = "altered or truncated" if there else "missing"
+            raise UserError(
+                f"{place / name}: {state} since the data set was made. Shard the input again."
+            )
+    with place.local_copy(VOCABULARY) as path:
+        vocabulary = Vocabulary.load(path)
+    groups = ShardedGroups(place, {file["name"]: file["rows"] for file in manifest["files"]})
     data = TrainingData(
-        groups=ShardedGroups(table),
+        groups=groups,
+        row_groups=groups.row_groups,
         characters=vocabulary.counts,
         negatives=manifest["counts"]["negatives"],
         texts_read=manifest["counts"]["texts_read"],
-        hash=sha256_of(folder / MANIFEST),
+        hash=place.sha256(MANIFEST),
     )
     return data, manifest

@@ -1,0 +1,50 @@
+"""A function applied to each of some items: by Ray Data on every CPU of the cluster, or here."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from siamese.errors import UserError
+
+Item = TypeVar("Item")
+
+
+def each(
+    function: Callable[[Item], dict[str, Any]], items: Sequence[Item], use_ray: bool
+) -> Iterator[dict[str, Any]]:
+    """Yield what the function returns for each item, in the order of the items.
+
+    A worker that dies is replaced and its item done again; the user's mistakes and what cannot be
+    written are not tried again.
+
+    Args:
+        function: from an item to a row: names and integers, strings or bytes.
+        items: what to apply it to.
+        use_ray: apply it in the workers of the cluster that was joined; otherwise here.
+
+    Raises:
+        UserError: of the first item, in their order, whose function raised one.
+    """
+    if not use_ray:
+        yield from map(function, items)
+        return
+    import ray.data
+
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+    def task(row: dict[str, Any]) -> dict[str, Any]:
+        # Raised here, Ray would wrap the error in its own words.
+        try:
+            return {"error": "", **function(items[row["item"]])}
+        except (UserError, OSError) as error:
+            return {"error": str(error)}
+
+    numbers = [{"item": number} for number in range(len(items))]
+    # A block for each item, so that each is a task of its own.
+    rows = ray.data.from_items(numbers, override_num_blocks=len(items)).map(task)
+    rows.context.enable_progress_bars = False
+    rows.context.execution_options.preserve_order = True
+    for row in rows.iter_rows():
+        if error := row.pop("error"):
+            raise UserError(error)
+        yield row

@@ -1,0 +1,146 @@
+"""Starts the workers of a run with Ray Train, and waits for them."""
+
+import os
+from importlib import import_module
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from siamese.errors import RunError, UserError
+from siamese.files import local_path
+from siamese.pairs import Pair
+from siamese.recipe import Recipe
+from siamese.training_data import Prepared
+
+if TYPE_CHECKING:
+    from distributed.train import Execution
+
+# Ray Train's own settings, unless the user has set them. Lost workers are noticed within a second.
+# Just after a node is lost Ray still counts on it, and waits so long before it asks again.
+_START_TIMEOUT = 20
+_RAY_TRAIN = {
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "1",
+    "RAY_TRAIN_METRICS_ENABLED": "0",
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": str(_START_TIMEOUT),
+}
+# Seconds to wait for nodes that take the place of lost ones: an autoscaler needs minutes.
+_WAIT_FOR_NODES = 1200
+
+
+def launch(
+    data: str,
+    run: str,
+    recipe: Recipe,
+    pairs: list[Pair],
+    prepared: Prepared,
+    execution: "Execution",
+) -> None:
+    """Run the workers until the run has ended; lost ones are replaced, and go on.
+
+    Args:
+        data: the data set, a path or URI.
+        run: the run folder, a path or URI, begun.
+        recipe: every setting.
+        pairs: development pairs.
+        prepared: the vocabulary and the initial embeddings.
+        execution: how many workers, and of what.
+
+    Raises:
+        UserError: a worker met a user's mistake.
+        RunError: workers failed more often than they may.
+    """
+    for name, value in _RAY_TRAIN.items():
+        os.environ.setdefault(name, value)
+    stall = str(execution.stall_seconds)
+    os.environ.setdefault("RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S", stall)
+
+    # Ray's TensorflowTrainer imports TensorFlow, which is quiet only if it was imported so before.
+    import_module("siamese.backend")
+
+    import ray
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.tensorflow import TensorflowTrainer
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    from distributed.backend import KerasConfig
+    from distributed.monitor import Monitor
+    from distributed.worker import Job, WorkerOptions, run_worker
+
+    options = WorkerOptions(
+        cpus=execution.cpus_per_worker,
+        gpus=execution.gpus_per_worker,
+        gpu_memory_mb=execution.gpu_memory_mb,
+        checkpoint_steps=execution.checkpoint_steps,
+        keep=execution.keep_checkpoints,
+        stall_seconds=execution.stall_seconds,
+    )
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    monitor: Any = Monitor.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
+    job = ray.put(Job(recipe, _absolute(data), pairs, prepared, _absolute(run), options))
+    least, most = execution.workers
+    resources = {"CPU": execution.cpus_per_worker}
+    if execution.gpus_per_worker:
+        resources["GPU"] = execution.gpus_per_worker
+    # No checkpoint goes through Ray Train, which wants a place for them all the same.
+    with TemporaryDirectory(prefix="siamese-ray-") as storage:
+        trainer = TensorflowTrainer(
+            run_worker,
+            train_loop_config={"job": [job], "monitor": monitor},
+            tensorflow_config=KerasConfig(),  # type: ignore[arg-type]
+            scaling_config=ScalingConfig(
+                num_workers=least if least == most else (least, most),  # type: ignore[arg-type]
+                use_gpu=execution.gpus_per_worker > 0,
+                resources_per_worker=resources,
+            ),
+            run_config=RunConfig(
+                storage_path=storage,
+                failure_config=FailureConfig(  # type: ignore[call-arg]
+                    max_failures=execution.max_failures,
+                    controller_failure_limit=_WAIT_FOR_NODES // _START_TIMEOUT,
+                ),
+            ),
+        )
+        problem = _wait(trainer, monitor, execution)
+    try:
+        mistake = ray.get(monitor.mistake.remote(), timeout=30)
+    except ray.exceptions.RayError:
+        mistake = None  # lost, and with it what it knew
+    if mistake:
+        raise UserError(mistake)
+    if problem:
+        raise RunError(f"{problem}\nContinue with --resume once the cause is mended.")
+
+
+def _wait(trainer: Any, monitor: Any, execution: "Execution") -> str:
+    """Wait for the workers; what went wrong, or nothing."""
+    import ray
+
+    from distributed.monitor import Follower
+
+    follower = Follower(monitor, max(_WAIT_FOR_NODES, 2 * execution.stall_seconds))
+    gone = f"there were not enough nodes for the workers for {_WAIT_FOR_NODES // 60} minutes."
+    try:
+        with follower:
+            trainer.fit()
+    except ray.train.ControllerError:
+        return gone
+    except ray.train.TrainingFailedError as error:
+        return (
+            f"the workers failed more than {execution.max_failures} times (--max-failures), the "
+            f"last time with: {_last_line(error)}\n--verbose shows what the workers write."
+        )
+    except SystemExit:  # what Ray makes of a SIGINT
+        if follower.gave_up:
+            return gone
+        raise KeyboardInterrupt from None
+    return ""
+
+
+def _absolute(location: str) -> str:
+    """The same from any folder."""
+    return str(local_path(location) or location)
+
+
+def _last_line(error: Exception) -> str:
+    failures = getattr(error, "worker_failures", {})
+    causes = [str(cause).strip().splitlines()[-1] for cause in failures.values() if str(cause)]
+    return causes[0] if causes else str(error).strip().splitlines()[-1]

@@ -1,0 +1,160 @@
+"""What the workers of a run tell the process that started it."""
+
+import os
+import signal
+import threading
+import time
+from contextlib import ExitStack, suppress
+from typing import Any
+
+import ray
+
+from siamese.progress import progress
+
+# Seconds between two looks at what the workers have told.
+POLL_EVERY = 0.5
+# Seconds without a sign of life from any worker, after which the user is told.
+SILENCE = 60.0
+
+
+@ray.remote(num_cpus=0)
+class Monitor:
+    """Keeps what the workers tell until it is asked for. Lives on the node of the driver."""
+
+    def __init__(self) -> None:
+        self._events: list[tuple[str, Any]] = []
+        self._mistake: str | None = None
+        self._attempts = 0
+
+    def tell(self, kind: str, value: Any = None) -> None:
+        """Keep an event.
+
+        `line` (text), `start` (title, total, unit), `advance` (n, note), `end`, or `alive`.
+        """
+        self._events.append((kind, value))
+
+    def take(self) -> list[tuple[str, Any]]:
+        """The events since the last call."""
+        events, self._events = self._events, []
+        return events
+
+    def begin(self) -> int:
+        """Count an attempt of the workers to run; the number of attempts."""
+        self._attempts += 1
+        return self._attempts
+
+    def set_mistake(self, message: str) -> None:
+        """Keep the message of a user's mistake: to start again would not mend it."""
+        self._mistake = self._mistake or message
+
+    def mistake(self) -> str | None:
+        """The message, if there is one."""
+        return self._mistake
+
+
+class Follower:
+    """Shows what the workers tell, while the driver waits: a context manager.
+
+    Args:
+        monitor: the handle of a `Monitor`.
+        patience: seconds without a sign of life after which this process gets a SIGINT.
+
+    Attributes:
+        gave_up: whether it has come to that.
+    """
+
+    def __init__(self, monitor: Any, patience: float) -> None:
+        self._monitor = monitor
+        self._patience = patience
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="follower", daemon=True)
+        self._bar = ExitStack()
+        self._advance: Any = None
+        self._heard = self._told = time.monotonic()
+        self.gave_up = False
+
+    def __enter__(self) -> "Follower":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join(timeout=10)
+        with suppress(ray.exceptions.RayError):
+            self._show()
+        self._bar.close()
+
+    def _follow(self) -> None:
+        while not self._done.wait(POLL_EVERY):
+            try:
+                self._show()
+            except ray.exceptions.GetTimeoutError:
+                continue  # a busy node
+            except ray.exceptions.RayError:
+                return  # the cluster is gone; the driver hears of it from Ray
+            if time.monotonic() - self._heard > self._patience:
+                self.gave_up = True
+                os.kill(os.getpid(), signal.SIGINT)  # Ray's way to end what the driver waits for
+                return
+
+    def _show(self) -> None:
+        events = ray.get(self._monitor.take.remote(), timeout=30)
+        now = time.monotonic()
+        if events:
+            self._heard = self._told = now
+        elif now - self._told > SILENCE:
+            self._told = now
+            print(
+                f"no sign of life from the workers for {now - self._heard:.0f} s: they hang, or "
+                "wait for nodes (`ray status` shows them)",
+                flush=True,
+            )
+        for kind, value in events:
+            if kind == "line":
+                print(value, flush=True)
+            elif kind == "start":
+                self._bar.close()  # of workers that were lost in the middle of an epoch
+                self._advance = self._bar.enter_context(progress(*value))
+            elif kind == "advance" and self._advance:
+                self._advance(*value)
+            elif kind == "end":
+                self._bar.close()
+
+
+class Teller:
+    """A worker's end: sends progress to the monitor now and then, not at every step."""
+
+    def __init__(self, monitor: Any) -> None:
+        self._monitor = monitor
+        self._units = 0
+        self._sent = 0.0
+
+    def line(self, text: str) -> None:
+        """Have a line printed."""
+        self._monitor.tell.remote("line", text)
+
+    def start(self, what: str, total: int, unit: str) -> None:
+        """Begin a piece of work, as `siamese.progress.progress` does."""
+        self._units, self._sent = 0, time.monotonic()
+        self._monitor.tell.remote("start", (what, total, unit))
+
+    def advance(self, n: int, note: str = "") -> None:
+        """Tell of so many units more."""
+        self._units += n
+        if time.monotonic() - self._sent >= POLL_EVERY:
+            self._monitor.tell.remote("advance", (self._units, note))
+            self._units, self._sent = 0, time.monotonic()
+
+    def check(self) -> None:
+        """Raise `RayError` if the monitor is gone, and so the driver."""
+        ray.get(self._monitor.mistake.remote(), timeout=60)
+
+    def alive(self) -> None:
+        """Tell so now and then."""
+        if time.monotonic() - self._sent >= SILENCE / 6:
+            self._monitor.tell.remote("alive")
+            self._sent = time.monotonic()
+
+    def end(self) -> None:
+        """End the piece of work."""
+        self._monitor.tell.remote("end")

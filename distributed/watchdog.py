@@ -1,0 +1,47 @@
+"""Ends a worker that makes no progress, so that Ray notices and starts the workers again.
+
+Ray sees a worker that dies, but not one that hangs: its peers would wait in a collective for good.
+"""
+
+import faulthandler
+import os
+import threading
+import time
+from collections.abc import Callable
+
+# A thread of Python's cannot end a process in which something holds the interpreter's lock; one of
+# faulthandler's can, so much later.
+_GRACE = 20.0
+
+
+class Watchdog:
+    """Ends this process when `beat` has not been called for so many seconds.
+
+    Args:
+        seconds: without a beat.
+        tell: is given a sentence before the process ends.
+    """
+
+    def __init__(self, seconds: float, tell: Callable[[str], None]) -> None:
+        self._seconds = seconds
+        self._tell = tell
+        self._done = threading.Event()
+        self.beat()
+        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+
+    def beat(self) -> None:
+        """Tell that there is progress."""
+        self._last = time.monotonic()
+        faulthandler.dump_traceback_later(self._seconds + _GRACE, exit=True)
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        self._done.set()
+        faulthandler.cancel_dump_traceback_later()
+
+    def _watch(self) -> None:
+        while not self._done.wait(min(1.0, self._seconds / 4)):
+            if time.monotonic() - self._last > self._seconds:
+                self._tell(f"no progress for {self._seconds:g} s (--stall-seconds): ending it")
+                faulthandler.dump_traceback()
+                os._exit(1)
