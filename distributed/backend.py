@@ -1,12 +1,29 @@
-"""How Ray Train tells TensorFlow's workers of each other."""
+"""How Ray Train starts TensorFlow's workers, and tells them of each other."""
 
 import json
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import ray
 from ray.train.backend import Backend, BackendConfig
+from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+from ray.train.v2.tensorflow.tensorflow_trainer import TensorflowTrainer
+
+
+class KerasTrainer(TensorflowTrainer):
+    """Ray's `TensorflowTrainer`, without the import of TensorFlow in the process that starts it.
+
+    Of its own it has only a constructor, which imports TensorFlow for a default; with a
+    `KerasConfig` there is no need of one, nor of the seconds that it takes.
+    """
+
+    def __init__(self, train_loop_per_worker: Callable[..., None], **options: Any) -> None:
+        DataParallelTrainer.__init__(
+            self, train_loop_per_worker, backend_config=KerasConfig(), **options
+        )
 
 
 @dataclass

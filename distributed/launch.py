@@ -1,7 +1,6 @@
 """Starts the workers of a run with Ray Train, and waits for them."""
 
 import os
-from importlib import import_module
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -53,15 +52,11 @@ def launch(
     stall = str(execution.stall_seconds)
     os.environ.setdefault("RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S", stall)
 
-    # Ray's TensorflowTrainer imports TensorFlow, which is quiet only if it was imported so before.
-    import_module("siamese.backend")
-
     import ray
     from ray.train import FailureConfig, RunConfig, ScalingConfig
-    from ray.train.tensorflow import TensorflowTrainer
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    from distributed.backend import KerasConfig
+    from distributed.backend import KerasTrainer
     from distributed.monitor import Monitor
     from distributed.worker import Job, WorkerOptions, run_worker
 
@@ -82,10 +77,9 @@ def launch(
         resources["GPU"] = execution.gpus_per_worker
     # No checkpoint goes through Ray Train, which wants a place for them all the same.
     with TemporaryDirectory(prefix="siamese-ray-") as storage:
-        trainer = TensorflowTrainer(
+        trainer = KerasTrainer(
             run_worker,
             train_loop_config={"job": [job], "monitor": monitor},
-            tensorflow_config=KerasConfig(),  # type: ignore[arg-type]
             scaling_config=ScalingConfig(
                 num_workers=least if least == most else (least, most),  # type: ignore[arg-type]
                 use_gpu=execution.gpus_per_worker > 0,
