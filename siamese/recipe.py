@@ -4,16 +4,14 @@ A recipe is YAML. `recipes/` holds the embedded ones; a file of one's own needs 
 from the defaults below. `--set section.key=value` overrides one setting.
 """
 
-import difflib
-from collections.abc import Sequence
-from importlib import resources
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from siamese.errors import UserError
+from siamese.settings import nearest, parse_yaml, read_settings
 
 Metric = Literal[
     "accuracy",
@@ -164,14 +162,6 @@ class Recipe(Section):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def recipe_names() -> list[str]:
-    """The names of the embedded recipes."""
-    folder = resources.files("siamese.recipes")
-    return sorted(
-        f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")
-    )
-
-
 def load_recipe(name_or_file: str, overrides: Sequence[str] = ()) -> Recipe:
     """Load an embedded recipe or a YAML file, apply `section.key=value` overrides and validate.
 
@@ -179,12 +169,7 @@ def load_recipe(name_or_file: str, overrides: Sequence[str] = ()) -> Recipe:
         UserError: there is no such recipe, it is not YAML, or settings are wrong; every wrong
             setting is named at once, an unknown key with the nearest valid one.
     """
-    source, text = _read(name_or_file)
-    settings = _parse(text, source)
-    if not isinstance(settings, dict):
-        raise UserError(f"{source}: expected settings such as `loss: {{scale: 20}}`.")
-    # A section whose settings are all commented out.
-    settings = {key: {} if value is None else value for key, value in settings.items()}
+    source, settings = read_settings(name_or_file, "recipe", "`loss: {scale: 20}`")
     problems: list[str] = []
     for override in overrides:
         key, equals, value = override.partition("=")
@@ -192,54 +177,62 @@ def load_recipe(name_or_file: str, overrides: Sequence[str] = ()) -> Recipe:
             problems.append(f"--set {override}: write it as section.key=value")
             continue
         try:
-            value = _parse(value, f"--set {override}")
+            value = parse_yaml(value, f"--set {override}")
         except UserError as error:
             problems.append(str(error))
             continue
-        path = key.split(".")
-        target = settings
-        for part in path[:-1]:
-            target = target.setdefault(part, {})
-            if not isinstance(target, dict):
-                problems.append(f"{key}: `{part}` is a setting, not a section")
-                break
-        else:
-            target[path[-1]] = value
+        if section := _put(settings, key, value):
+            problems.append(f"{key}: `{section}` is a setting, not a section")
     try:
         recipe = Recipe.model_validate(settings)
     except ValidationError as error:
-        problems += _explain(error)
+        problems += explain(error)
     if problems:
         count = f"{len(problems)} settings are" if len(problems) > 1 else "a setting is"
         raise UserError(f"{source}: {count} wrong.\n" + "\n".join(f"  {p}" for p in problems))
     return recipe
 
 
-def _read(name_or_file: str) -> tuple[str, str]:
-    path = Path(name_or_file)
-    if path.suffix in (".yaml", ".yml") or "/" in name_or_file:
-        try:
-            return name_or_file, path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"{name_or_file}: cannot read the recipe: {error}.") from None
-    names = recipe_names()
-    if name_or_file not in names:
-        raise UserError(
-            f"no recipe {name_or_file!r}{_nearest(name_or_file, names)} Embedded recipes: "
-            f"{', '.join(names)}; a file of your own must end in .yaml."
-        )
-    file = resources.files("siamese.recipes") / f"{name_or_file}.yaml"
-    return f"recipe {name_or_file}", file.read_text(encoding="utf-8")
+def with_settings(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
+    """The recipe with other values for some settings.
+
+    Args:
+        recipe: the others are as in it.
+        settings: values by key, such as `loss.scale`.
+
+    Raises:
+        pydantic.ValidationError: a setting is wrong; `explain` puts it into words.
+    """
+    values = recipe.model_dump(mode="json")
+    for key, value in settings.items():
+        _put(values, key, value)
+    return Recipe.model_validate(values)
 
 
-def _parse(text: str, source: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 2024-13-45
-        raise UserError(f"{source}: not valid YAML: {error}") from None
+def _put(settings: dict[str, Any], key: str, value: Any) -> str:
+    """Set `section.key`; the name of what should be a section and is none, or nothing."""
+    *sections, name = key.split(".")
+    for section in sections:
+        settings = settings.setdefault(section, {})
+        if not isinstance(settings, dict):
+            return section
+    settings[name] = value
+    return ""
 
 
-def _explain(error: ValidationError) -> list[str]:
+def setting_keys() -> list[str]:
+    """The keys of all settings, such as `loss.scale`."""
+    keys: list[str] = []
+    for name, field in Recipe.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, Section):
+            keys += [f"{name}.{key}" for key in section.model_fields]
+        else:
+            keys.append(name)
+    return keys
+
+
+def explain(error: ValidationError) -> list[str]:
     """One line for each wrong setting, in words."""
     lines: dict[str, str] = {}
     for problem in error.errors():
@@ -254,7 +247,7 @@ def _explain(error: ValidationError) -> list[str]:
             section = kind
         key = ".".join(path)
         if problem["type"] == "extra_forbidden":
-            lines[key] = f"{key}: unknown key{_nearest(path[-1], list(section.model_fields))}"
+            lines[key] = f"{key}: unknown key{nearest(path[-1], list(section.model_fields))}"
         elif problem["type"] == "value_error":
             lines[problem["msg"]] = problem["msg"].removeprefix("Value error, ")
         elif key in lines:
@@ -272,8 +265,3 @@ def _in_words(problem: Any) -> str:
     }
     message = problem["msg"]
     return words.get(problem["type"], message[0].lower() + message[1:])
-
-
-def _nearest(word: str, words: Sequence[str]) -> str:
-    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else f"; one of {', '.join(words)}?"

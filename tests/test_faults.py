@@ -1,4 +1,4 @@
-"""What kills a worker, a node or the driver costs time, and changes nothing of what comes out.
+"""What kills a worker or the driver costs time, and changes nothing of what comes out.
 
 These tests start real clusters and wait for lost processes to be noticed, so they take 15 to 40
 seconds each.
@@ -35,7 +35,7 @@ def data(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def cluster():
-    """A head with 2 CPUs; tests add nodes and take them away."""
+    """A head with 2 CPUs."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
     yield cluster
     cluster.shutdown()
@@ -92,43 +92,6 @@ def test_a_killed_driver_leaves_a_run_that_resumes_to_the_same_weights(
     assert run.wait() == 0, run.output
     assert "training on 2 workers from step 1" in run.output  # 100 or 120
     assert weights(run.run) == weights(undisturbed)
-
-
-def test_a_lost_node_is_replaced_by_another_and_the_weights_are_the_same(
-    data, cluster, undisturbed, tmp_path
-) -> None:
-    """Two workers of two CPUs, one on the head and one on the node that is lost."""
-    lost = cluster.add_node(num_cpus=2)
-    options = ("--workers", "2", "--cpus-per-worker", "2")
-    run = Running(data, tmp_path / "run", *options, address=cluster.address)
-    run.wait_for_step(70)
-    cluster.add_node(num_cpus=2)
-    cluster.remove_node(lost, allow_graceful=False)
-    assert run.wait() == 0, run.output
-    assert "(attempt 2)" in run.output
-    whole = Running(data, tmp_path / "whole", *options, address=cluster.address)
-    assert whole.wait() == 0, whole.output
-    assert weights(run.run) == weights(whole.run)
-    _remove_nodes(cluster)
-
-
-def test_an_elastic_run_goes_on_with_fewer_workers_when_a_node_is_gone_for_good(
-    data, tmp_path
-) -> None:
-    """In a cluster of its own: Ray counts nodes that were lost a minute ago for some time."""
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
-    try:
-        lost = cluster.add_node(num_cpus=2)
-        options = ("--workers", "1:2", "--cpus-per-worker", "2")
-        run = Running(data, tmp_path / "run", *options, address=cluster.address)
-        run.wait_for_step(70)
-        cluster.remove_node(lost, allow_graceful=False)
-        assert run.wait() == 0, run.output
-    finally:
-        cluster.shutdown()
-    sizes = [line["workers"] for line in run.log() if line["event"] == "start"]
-    assert sizes == [2, 1]
-    assert run.last_step() == 2 * 164
 
 
 class _TakenPortOnce(_KerasBackend):
@@ -219,8 +182,3 @@ def test_workers_that_keep_failing_end_the_run_with_exit_code_1(data, cluster, t
     assert run.wait() == 1
     assert "error: the workers failed more than 0 times (--max-failures)" in run.output
     assert "Traceback" not in run.output
-
-
-def _remove_nodes(cluster: Cluster) -> None:
-    for node in list(cluster.worker_nodes):
-        cluster.remove_node(node)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from siamese.errors import UserError
-from siamese.recipe import Recipe, load_recipe, recipe_names
+from siamese.recipe import Recipe, load_recipe
+from siamese.settings import embedded_names
 
 # Another valid value for every setting, to see that each one counts.
 OTHER = {
@@ -77,9 +78,9 @@ def write(tmp_path):
 
 class TestEmbedded:
     def test_there_are_a_default_and_the_notebook(self):
-        assert {"default", "seed"} <= set(recipe_names())
+        assert {"default", "seed"} <= set(embedded_names("recipe"))
 
-    @pytest.mark.parametrize("name", recipe_names())
+    @pytest.mark.parametrize("name", embedded_names("recipe"))
     def test_each_one_loads(self, name):
         assert isinstance(load_recipe(name), Recipe)
 
@@ -348,7 +349,7 @@ class TestMistakes:
     def test_an_unknown_recipe_suggests_the_nearest_and_names_all(self):
         message = refusal("defualt")
         assert "'defualt'; did you mean default?" in message
-        assert [name for name in recipe_names() if name not in message] == []
+        assert [name for name in embedded_names("recipe") if name not in message] == []
         assert ".yaml" in message
 
     def test_a_missing_file(self, tmp_path):
