@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
+from distributed.choices import SchedulerName, SearchName
 from siamese.errors import RunError, UserError
 
 if TYPE_CHECKING:
@@ -159,6 +160,89 @@ def _workers(value: str) -> tuple[int, int]:
     raise UserError(
         f"--workers {value}: give a number, 0 to train in this process, or MIN:MAX such as 2:4."
     )
+
+
+@app.command()
+def tune(
+    data: Annotated[str, typer.Option(help="a data set that `siamese shard` wrote")],
+    dev: Annotated[str, typer.Option(help="labelled pairs that pick epochs and the best trial")],
+    run: Annotated[str, typer.Option(help="the sweep's folder or URI; the model goes to RUN/best")],
+    space: Annotated[str, typer.Option(help="an embedded space or a YAML file")] = "default",
+    trials: Annotated[
+        int | None, typer.Option(help="how many; 16, or with a grid all", min=1)
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="to maximise; else the recipe's evaluation.metric")
+    ] = None,
+    recipe: Annotated[str, typer.Option(help="the settings that are not searched")] = "default",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="override a setting: training.epochs=3")
+    ] = None,
+    search: Annotated[
+        SearchName, typer.Option(help="random, grid, or tpe (the extra `optuna`)")
+    ] = "random",
+    scheduler: Annotated[
+        SchedulerName, typer.Option(help="which trials go on: asha, median, pbt, or none: all")
+    ] = "asha",
+    seed: Seed = 1,
+    max_concurrent: Annotated[
+        int | None, typer.Option(help="trials at a time; else as many as fit", min=1)
+    ] = None,
+    trial_cpus: Annotated[
+        float, typer.Option(help="of a trial, or of each of its workers", min=0.1)
+    ] = 1,
+    trial_gpus: Annotated[
+        float, typer.Option(help="a whole GPU or a fraction, whose memory is the cap", min=0, max=1)
+    ] = 0,
+    gpu_memory_mb: Annotated[
+        int | None, typer.Option(help="cap on the GPU memory of a trial or worker, in MiB", min=1)
+    ] = None,
+    workers_per_trial: Annotated[
+        int, typer.Option(help="of Ray Train; 1: the trial's own process", min=1)
+    ] = 1,
+    test: Annotated[
+        str | None, typer.Option(help="labelled pairs to judge the best model on, once")
+    ] = None,
+    refit: Annotated[
+        bool, typer.Option("--refit", help="train the best recipe in full into RUN/refit")
+    ] = False,
+    refit_workers: Annotated[str, typer.Option(help="of the refit, as of `train`")] = "0",
+    resume: Annotated[bool, typer.Option("--resume", help="continue the sweep in RUN")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="replace the sweep in RUN")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="show what Ray and TensorFlow write")
+    ] = False,
+) -> None:
+    """Search settings with Ray Tune: the best recipe, its model and a report."""
+    from distributed.tune import Sweep, trial_execution
+    from distributed.tune import tune as start
+    from siamese.recipe import load_recipe
+    from siamese.space import load_space
+
+    if resume and fresh:
+        raise UserError("--resume continues a sweep and --fresh replaces it: give one of them.")
+    if refit_workers != "0" and not refit:
+        raise UserError("--refit-workers has no effect without --refit.")
+    overrides = [*(settings or []), *([f"evaluation.metric={metric}"] if metric else [])]
+    base = load_recipe(recipe, overrides)
+    try:
+        best = start(
+            data,
+            dev,
+            run,
+            base,
+            Sweep(load_space(space, base), trials, search, scheduler, seed, max_concurrent),
+            existing="resume" if resume else "fresh" if fresh else "refuse",
+            execution=trial_execution(
+                workers_per_trial, trial_cpus, trial_gpus, gpu_memory_mb, verbose
+            ),
+            test=test,
+            refit_workers=_workers(refit_workers) if refit else None,
+        )
+    except KeyboardInterrupt:
+        print("stopped; --resume continues the sweep", file=sys.stderr)
+        raise typer.Exit(130) from None
+    print(f"model: {best}")
 
 
 @app.command()

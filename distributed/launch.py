@@ -1,6 +1,7 @@
 """Starts the workers of a run with Ray Train, and waits for them."""
 
 import os
+from collections.abc import Callable
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ def launch(
     pairs: list[Pair],
     prepared: Prepared,
     execution: "Execution",
+    report: Callable[[dict[str, Any]], None],
 ) -> None:
     """Run the workers until the run has ended; lost ones are replaced, and go on.
 
@@ -42,6 +44,7 @@ def launch(
         pairs: development pairs.
         prepared: the vocabulary and the initial embeddings.
         execution: how many workers, and of what.
+        report: is given each evaluation.
 
     Raises:
         UserError: a worker met a user's mistake.
@@ -70,7 +73,7 @@ def launch(
     )
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     monitor: Any = Monitor.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
-    job = ray.put(Job(recipe, _absolute(data), pairs, prepared, _absolute(run), options))
+    job = ray.put(Job(recipe, absolute(data), pairs, prepared, absolute(run), options))
     least, most = execution.workers
     resources = {"CPU": execution.cpus_per_worker}
     if execution.gpus_per_worker:
@@ -93,7 +96,7 @@ def launch(
                 ),
             ),
         )
-        problem = _wait(trainer, monitor, execution)
+        problem = _wait(trainer, monitor, execution, report)
     try:
         mistake = ray.get(monitor.mistake.remote(), timeout=30)
     except ray.exceptions.RayError:
@@ -104,13 +107,19 @@ def launch(
         raise RunError(f"{problem}\nContinue with --resume once the cause is mended.")
 
 
-def _wait(trainer: Any, monitor: Any, execution: "Execution") -> str:
+def _wait(
+    trainer: Any,
+    monitor: Any,
+    execution: "Execution",
+    report: Callable[[dict[str, Any]], None],
+) -> str:
     """Wait for the workers; what went wrong, or nothing."""
     import ray
 
     from distributed.monitor import Follower
 
-    follower = Follower(monitor, max(_WAIT_FOR_NODES, 2 * execution.stall_seconds))
+    patience = max(_WAIT_FOR_NODES, 2 * execution.stall_seconds)
+    follower = Follower(monitor, patience, report)
     gone = f"there were not enough nodes for the workers for {_WAIT_FOR_NODES // 60} minutes."
     try:
         with follower:
@@ -129,8 +138,8 @@ def _wait(trainer: Any, monitor: Any, execution: "Execution") -> str:
     return ""
 
 
-def _absolute(location: str) -> str:
-    """The same from any folder."""
+def absolute(location: str) -> str:
+    """The same path or URI from any folder."""
     return str(local_path(location) or location)
 
 

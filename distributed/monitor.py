@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -29,7 +30,8 @@ class Monitor:
     def tell(self, kind: str, value: Any = None) -> None:
         """Keep an event.
 
-        `line` (text), `start` (title, total, unit), `advance` (n, note), `end`, or `alive`.
+        `line` (text), `start` (title, total, unit), `advance` (n, note), `end`, `evaluation` (its
+        figures), or `alive`.
         """
         self._events.append((kind, value))
 
@@ -58,14 +60,18 @@ class Follower:
     Args:
         monitor: the handle of a `Monitor`.
         patience: seconds without a sign of life after which this process gets a SIGINT.
+        report: is given each evaluation.
 
     Attributes:
         gave_up: whether it has come to that.
     """
 
-    def __init__(self, monitor: Any, patience: float) -> None:
+    def __init__(
+        self, monitor: Any, patience: float, report: Callable[[dict[str, Any]], None]
+    ) -> None:
         self._monitor = monitor
         self._patience = patience
+        self._report = report
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="follower", daemon=True)
         self._bar = ExitStack()
@@ -112,6 +118,8 @@ class Follower:
         for kind, value in events:
             if kind == "line":
                 print(value, flush=True)
+            elif kind == "evaluation":
+                self._report(value)
             elif kind == "start":
                 self._bar.close()  # of workers that were lost in the middle of an epoch
                 self._advance = self._bar.enter_context(progress(*value))
@@ -132,6 +140,10 @@ class Teller:
     def line(self, text: str) -> None:
         """Have a line printed."""
         self._monitor.tell.remote("line", text)
+
+    def evaluation(self, evaluation: dict[str, Any]) -> None:
+        """Report an evaluation."""
+        self._monitor.tell.remote("evaluation", evaluation)
 
     def start(self, what: str, total: int, unit: str) -> None:
         """Begin a piece of work, as `siamese.progress.progress` does."""

@@ -22,12 +22,16 @@ _NAMED = 8  # nodes told one by one; a large cluster would fill the screen
 
 @dataclass(frozen=True)
 class Request:
-    """What a run asks of the cluster; the numbers of workers differ only in an elastic run."""
+    """What a run asks of the cluster; the numbers of workers differ only in an elastic run.
+
+    `options` are the ones of the command line that set the numbers of workers, CPUs and GPUs.
+    """
 
     min_workers: int
     max_workers: int
     cpus_per_worker: float
     gpus_per_worker: float
+    options: tuple[str, str, str] = ("--workers", "--cpus-per-worker", "--gpus-per-worker")
 
     @property
     def resources(self) -> Resources:
@@ -144,14 +148,14 @@ def _changes(request: Request, nodes: list[Node], groups: list[Group]) -> list[s
     changes = []
     if workers := fit(cpus, gpus):
         elastic = f":{request.max_workers}" if request.max_workers > request.min_workers else ""
-        changes.append(f"--workers {workers}{elastic}")
+        changes.append(f"{request.options[0]} {workers}{elastic}")
     fewer = (c for c in range(int(cpus), 0, -1) if c < cpus and fit(c, gpus) >= request.min_workers)
     if cpus_that_fit := next(fewer, None):
-        changes.append(f"--cpus-per-worker {cpus_that_fit}")
+        changes.append(f"{request.options[1]} {cpus_that_fit}")
     shares = (g for g in (0.5, 0.25, 0) if g < gpus and fit(cpus, g) >= request.min_workers)
     share = next(shares, None)
     if share is not None:
-        changes.append(f"--gpus-per-worker {share:g}")
+        changes.append(f"{request.options[2]} {share:g}")
     if capacity.fit_total(nodes, request.resources) >= request.min_workers:
         changes.append("wait for the other work to end")
     else:
@@ -191,7 +195,7 @@ def _notes(request: Request, nodes: list[Node], groups: list[Group]) -> list[str
             notes[-1] += f"; the autoscaler may add {_count(count, 'node')}"
     gpus = sum(node.total.get("GPU", 0) for node in nodes)
     if not request.gpus_per_worker:
-        unused = f"{_count(gpus, 'GPU')} left unused, see --gpus-per-worker"
+        unused = f"{_count(gpus, 'GPU')} left unused, see {request.options[2]}"
         notes.append(f"training on CPU: {unused if gpus else 'no GPU in this cluster'}")
     if get_dashboard_dependency_error() is not None:
         notes.append("no dashboard, and no jobs: pip install 'ray[default]' adds them")

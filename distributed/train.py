@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from distributed.shards import read_shards
+from siamese.context import print_evaluation
 from siamese.errors import UserError
 from siamese.pairs import Pair, read_pairs
 from siamese.recipe import Recipe
@@ -68,7 +69,7 @@ def train(
     """
     execution = execution or Execution()
     _check(execution)
-    _check_shares(recipe, execution.workers)
+    check_shares(recipe, execution.workers)
     folder = RunFolder.open(run)
     folder.check(existing)
     notes = []
@@ -79,21 +80,10 @@ def train(
         connect(execution.verbose)
         request = Request(*execution.workers, execution.cpus_per_worker, execution.gpus_per_worker)
         notes = preflight(request, read=[data], run=run)
-    groups, manifest = read_shards(data)
-    pairs = read_pairs([dev])
-    summary = _summary(manifest, pairs, recipe, groups.hash)
+    groups, pairs, summary = read_data(data, dev, recipe)
     if existing == "resume":
         folder.check_same(recipe, summary)
-
-    print(
-        f"{summary['groups']:,} groups, {summary['texts']:,} texts; {len(pairs):,} development "
-        f"pairs, {summary['dev_positives']:,} positive"
-    )
-    if summary["texts_cut"] or summary["dev_texts_cut"]:
-        print(
-            f"{summary['texts_cut']:,} texts and {summary['dev_texts_cut']:,} of the development "
-            f"pairs longer than {recipe.text.max_length} characters are cut"
-        )
+    print_data(summary, recipe)
     for note in notes:
         print(note, flush=True)
     goes_on = existing == "resume" and folder.has_checkpoint()
@@ -105,7 +95,7 @@ def train(
     if execution.workers[1]:
         from distributed.launch import launch
 
-        launch(data, run, recipe, pairs, prepared, execution)
+        launch(data, run, recipe, pairs, prepared, execution, print_evaluation)
     else:
         _train_here(folder, recipe, groups, pairs, prepared, execution)
     return folder.best_location
@@ -149,8 +139,12 @@ def _check(execution: Execution) -> None:
         )
 
 
-def _check_shares(recipe: Recipe, workers: tuple[int, int]) -> None:
-    """Every worker must have as many groups of a batch as any other."""
+def check_shares(recipe: Recipe, workers: tuple[int, int]) -> None:
+    """Check that every worker has as many groups of a batch as any other.
+
+    Raises:
+        UserError: says which sizes of a batch would do.
+    """
     size = recipe.sampling.batch_groups
     counts = range(max(workers[0], 1), workers[1] + 1)
     odd = [count for count in counts if size % count]
@@ -161,6 +155,35 @@ def _check_shares(recipe: Recipe, workers: tuple[int, int]) -> None:
             f"sampling.batch_groups={size} groups cannot be shared equally by "
             f"{' or '.join(map(str, odd))} workers. Set it to {' or '.join(map(str, fitting))}, or "
             "change --workers."
+        )
+
+
+def read_data(
+    data: str, dev: str, recipe: Recipe
+) -> tuple[TrainingData, list[Pair], dict[str, Any]]:
+    """Read a data set and development pairs.
+
+    Returns:
+        The groups, the pairs, and the counts of both with a hash that changes when they do.
+
+    Raises:
+        UserError: one of them cannot be used.
+    """
+    groups, manifest = read_shards(data)
+    pairs = read_pairs([dev])
+    return groups, pairs, _summary(manifest, pairs, recipe, groups.hash)
+
+
+def print_data(summary: dict[str, Any], recipe: Recipe) -> None:
+    """Say what there is to train on."""
+    print(
+        f"{summary['groups']:,} groups, {summary['texts']:,} texts; {summary['dev_pairs']:,} "
+        f"development pairs, {summary['dev_positives']:,} positive"
+    )
+    if summary["texts_cut"] or summary["dev_texts_cut"]:
+        print(
+            f"{summary['texts_cut']:,} texts and {summary['dev_texts_cut']:,} of the development "
+            f"pairs longer than {recipe.text.max_length} characters are cut"
         )
 
 

@@ -14,7 +14,7 @@ import ray.train.collective
 from distributed.gpu import cap_memory, memory_note
 from distributed.monitor import Teller
 from distributed.watchdog import Watchdog
-from siamese.context import LocalContext, evaluation_line
+from siamese.context import LocalContext
 from siamese.errors import UserError
 from siamese.pairs import Pair
 from siamese.recipe import Recipe
@@ -117,9 +117,9 @@ class RayContext(LocalContext):
         self.beat()
 
     def report(self, evaluation: dict[str, Any]) -> None:
-        """A line from the driver, and the figures to Ray Train's callbacks."""
+        """To the driver, and to Ray Train's callbacks."""
         if self.rank == 0:
-            self._teller.line(evaluation_line(evaluation))
+            self._teller.evaluation(evaluation)
         ray.train.report(evaluation)
         self.beat()
 
@@ -169,9 +169,7 @@ def _in_words(error: Exception) -> str:
 
 def _train(job: Job, teller: Teller, watchdog: Watchdog, monitor: Any) -> None:
     options = job.options
-    if not options.gpus:
-        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # Ray leaves all visible to a worker without one
-    memory_mb = _start_tensorflow(options)
+    memory_mb = start_tensorflow(options.cpus, options.gpus, options.gpu_memory_mb)
 
     from distributed.shards import read_shards
     from siamese.training import fit
@@ -184,14 +182,25 @@ def _train(job: Job, teller: Teller, watchdog: Watchdog, monitor: Any) -> None:
     fit(context, job.recipe, data, job.pairs, job.prepared)
 
 
-def _start_tensorflow(options: WorkerOptions) -> int | None:
-    """Threads and memory, which must be set before TensorFlow does anything."""
+def start_tensorflow(cpus: float, gpus: float, gpu_memory_mb: int | None) -> int | None:
+    """Set threads and the cap on GPU memory, before TensorFlow does anything.
+
+    Args:
+        cpus: threads.
+        gpus: of this process, 0 to 1.
+        gpu_memory_mb: the cap that was asked for.
+
+    Returns:
+        The cap in force in MiB, or None.
+    """
+    if not gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # Ray leaves all visible to a worker without one
     from siamese.backend import tf
 
-    threads = max(int(options.cpus), 1)
+    threads = max(int(cpus), 1)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
-    return cap_memory(options.gpu_memory_mb, options.gpus)
+    return cap_memory(gpu_memory_mb, gpus)
 
 
 def _strategy(world_size: int, gpus: float) -> "tf.distribute.Strategy":

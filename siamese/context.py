@@ -96,21 +96,22 @@ class LocalContext:
 
     def report(self, evaluation: dict[str, Any]) -> None:
         """Print a line."""
-        print(evaluation_line(evaluation), flush=True)
+        print_evaluation(evaluation)
 
     def latest_checkpoint(self) -> Path | None:
         """The newest checkpoint of the run folder."""
         return next(reversed(checkpoint_folders(self.run.checkpoints)), None)
 
 
-def evaluation_line(evaluation: dict[str, Any]) -> str:
-    """An evaluation for people, in one line."""
+def print_evaluation(evaluation: dict[str, Any]) -> None:
+    """Print an evaluation for people, in one line."""
     best = "  best so far" if evaluation["is_best"] else ""
-    return (
+    print(
         f"epoch {evaluation['epoch']:>2}  loss {evaluation['loss']:.4f}  "
         f"roc_auc {evaluation['roc_auc']:.4f}  accuracy {evaluation['accuracy']:.4f} at "
         f"threshold {evaluation['threshold']:.3f}  "
         f"{evaluation['groups_per_second']:,.0f} groups/s, "
         f"{evaluation['train_seconds']:.1f} s + {evaluation['evaluation_seconds']:.1f} s "
-        f"evaluation{best}"
+        f"evaluation{best}",
+        flush=True,
     )

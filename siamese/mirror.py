@@ -14,11 +14,13 @@ class Mirror:
     Args:
         local: the folder of this machine.
         uri: any that pyarrow or fsspec know.
+        others: folders at the URI that somebody else writes; they are not copied here.
     """
 
-    def __init__(self, local: Path, uri: str) -> None:
+    def __init__(self, local: Path, uri: str, others: tuple[str, ...] = ()) -> None:
         self.local = local
         self.uri = uri
+        self._others = others
         self._filesystem, self._root = filesystem_of(uri)
         self._copied: dict[str, tuple[int, int]] = {}
 
@@ -53,7 +55,7 @@ class Mirror:
 
         A checkpoint without its last file is left out: a kill cut its copy short.
         """
-        names = self._remote_files()
+        names = [n for n in self._remote_files() if n.partition("/")[0] not in self._others]
         whole = {str(PurePosixPath(name).parent) for name in names if _is_last(name)}
         for name in names:
             folder = PurePosixPath(name).parent

@@ -128,7 +128,7 @@ def draw_loss(axes: "Axes", lines: Sequence[Mapping[str, Any]], best_step: int) 
     marker = "o" if len(steps) <= FEW else ""
     axes.plot(steps, [line["loss"] for line in lines], color=POSITIVE, marker=marker, ms=4)
     axes.axvline(best_step, color=FAINT, ls="--", lw=1.2, zorder=1, label="the best epoch's end")
-    _whole_ticks(axes)
+    whole_ticks(axes)
     axes.set(title="Training loss", xlabel="step", ylabel="contrastive loss")
     _legend_below(axes, columns=1)
 
@@ -160,7 +160,7 @@ def draw_metrics(
     label = f"best epoch: {best_epoch}"
     axes.axvline(best_epoch, color=FAINT, ls="--", lw=1.2, zorder=1, label=label)
     axes.set_xlim(min(epochs) - 0.5, max(*epochs, best_epoch) + 0.5)
-    _whole_ticks(axes)
+    whole_ticks(axes)
     axes.set(title=f"Development pairs ({METRIC_NAMES[chosen]} picks the epoch)", xlabel="epoch")
     _legend_below(axes, columns=2)
 
@@ -278,7 +278,8 @@ def _unit_square(axes: "Axes") -> None:
     _legend_below(axes, columns=1)
 
 
-def _whole_ticks(axes: "Axes") -> None:
+def whole_ticks(axes: "Axes") -> None:
+    """Put marks of the horizontal axis at whole numbers only."""
     from matplotlib.ticker import MaxNLocator
 
     axes.xaxis.set_major_locator(

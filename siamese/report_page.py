@@ -1,16 +1,15 @@
 """The report's page: a run's contents and pictures -> HTML that needs nothing else."""
 
-import html
 import json
 import re
-from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from siamese.plots import METRIC_NAMES, number
 from siamese.recipe import Recipe
+from siamese.web_page import document, escape, picture, table, visible
 
 if TYPE_CHECKING:
     from siamese.report import RunContents
@@ -44,57 +43,6 @@ _ALT_TEXTS = {
     "precision": "Precision-recall curve",
     "encoder": "The encoder: two texts go through the same layers to two vectors and a similarity",
 }
-# What a page cannot show (HTML allows no control characters) is shown as its picture: ␀, ␁, …
-_CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"}
-
-_STYLE = """
-:root { color-scheme: light }
-* { box-sizing: border-box }
-body { margin: 0 auto; max-width: 62rem; padding: 1.5rem 1rem 4rem; background: #fff;
-  color: #1f2933; line-height: 1.55; font-family: system-ui, -apple-system, "Segoe UI", Roboto,
-  "Noto Sans", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "Noto Sans SC", sans-serif }
-h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .5rem }
-h2 { font-size: 1.2rem; margin: 2.5rem 0 .75rem; padding-top: 1rem; border-top: 1px solid #e4e7eb }
-h3 { font-size: 1rem; margin: 1.5rem 0 .5rem }
-p { max-width: 46rem; margin: .5rem 0 }
-dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr)); gap: .6rem;
-  margin: 1.25rem 0 }
-dl div { background: #f4f6f8; border-radius: .5rem; padding: .6rem .8rem; display: flex;
-  flex-direction: column; justify-content: space-between }
-dt { font-size: .85rem; color: #5a6672 }
-dd { margin: 0; font-size: 1.35rem; font-variant-numeric: tabular-nums }
-.note { background: #fff7e0; border-left: 4px solid #e69f00; padding: .6rem .9rem }
-.pictures { display: grid; gap: 1rem; margin: 1rem 0;
-  grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)) }
-img { display: block; max-width: 100%; height: auto; margin: 0 auto }
-table { border-collapse: collapse; width: 100%; font-size: .92rem }
-th { text-align: left; color: #5a6672; font-weight: 600 }
-th, td { padding: .35rem .6rem .35rem 0; border-bottom: 1px solid #e4e7eb; vertical-align: top;
-  overflow-wrap: anywhere }
-.pairs td { white-space: pre-wrap; width: 45% }
-.pairs tr > :last-child, .counts tr > :last-child { text-align: right; padding-right: 0;
-  width: auto; white-space: nowrap; font-variant-numeric: tabular-nums }
-.recipe td:first-child { white-space: nowrap }
-.recipe td:nth-child(2) { min-width: 5rem }
-@media (max-width: 36rem) {
-  .recipe thead { display: none }
-  .recipe tr { display: grid; grid-template-columns: auto 1fr }
-  .recipe td { border: 0; padding-bottom: 0 }
-  .recipe td:nth-child(2) { text-align: right; padding-right: 0 }
-  .recipe tr > :last-child { grid-column: 1 / -1; border-bottom: 1px solid #e4e7eb;
-    padding: 0 0 .35rem; color: #5a6672 }
-}
-pre, code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "Noto Sans Mono CJK SC",
-  monospace; font-size: .88em }
-pre { background: #f4f6f8; border-radius: .5rem; padding: .8rem 1rem; overflow-x: auto }
-@media print {
-  body { max-width: none; padding: 0; font-size: 10pt }
-  h2, h3 { break-after: avoid }
-  dl, img, tr, pre { break-inside: avoid }
-  img { max-height: 17cm; width: auto }
-  th, td { padding-top: .15rem; padding-bottom: .15rem }
-}
-"""
 
 
 def worst_errors(
@@ -126,22 +74,10 @@ def page(run: "RunContents", panels: Mapping[str, bytes]) -> str:
         run: what it tells.
         panels: PNGs by name: `loss`, `metrics`, `similarities`, `roc`, `precision`, `encoder`.
     """
-    title = _escape(f"Run {run.name}: a Siamese sentence encoder")
+    title = f"Run {run.name}: a Siamese sentence encoder"
     similar, different = worst_errors(run.scores, run.labels, run.encoder.threshold)
-    pictures = {name: _picture(name, png) for name, png in panels.items()}
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
-  content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>{title}</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<h1>{title}</h1>
-{_verdict(run)}
+    pictures = {name: picture(_ALT_TEXTS[name], png) for name, png in panels.items()}
+    body = f"""{_verdict(run)}
 <h2>Training</h2>
 <div class="pictures">{pictures["loss"]}{pictures["metrics"]}</div>
 <h2>Similarities</h2>
@@ -155,24 +91,12 @@ def page(run: "RunContents", panels: Mapping[str, bytes]) -> str:
 <h2>The encoder</h2>
 {pictures["encoder"]}
 <h3>Use</h3>
-<pre>{_escape(_usage(run.name))}</pre>
+<pre>{escape(_usage(run.name))}</pre>
 <h2>The data</h2>
-{_table("counts", ("of the data", "value"), _data_rows(run.data))}
+{table("counts", ("of the data", "value"), _data_rows(run.data))}
 <h2>The recipe</h2>
-{_table("recipe", ("setting", "value", "meaning"), _recipe_rows(run.recipe))}
-</body>
-</html>
-"""
-
-
-def _picture(name: str, png: bytes) -> str:
-    width, height = (int.from_bytes(png[start : start + 4]) for start in (16, 20))  # of the header
-    data = b64encode(png).decode()
-    # Drawn larger than they are shown, for sharp print and screens.
-    return (
-        f'<img alt="{_escape(_ALT_TEXTS[name])}" width="{width * 3 // 4}" '
-        f'height="{height * 3 // 4}" src="data:image/png;base64,{data}">'
-    )
+{table("recipe", ("setting", "value", "meaning"), _recipe_rows(run.recipe))}"""
+    return document(title, body)
 
 
 def _verdict(run: "RunContents") -> str:
@@ -189,7 +113,7 @@ def _verdict(run: "RunContents") -> str:
         "development pairs": f"{pairs:,}",
     }
     items = "\n".join(
-        f"<div><dt>{_escape(name)}</dt><dd>{_escape(value)}</dd></div>"
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
         for name, value in tiles.items()
     )
     always = "similar" if 2 * positives > pairs else "different"
@@ -203,7 +127,7 @@ def _verdict(run: "RunContents") -> str:
     chose = "the best epoch and the threshold" if fitted else "the best epoch"
     seconds = sum(line["train_seconds"] for line in run.evaluations)
     return f"""<p>At the threshold, which was {source}, the encoder judges {right:,} of {pairs:,}
-development pairs correctly ({_escape(others)}); always answering “{always}” would be correct for
+development pairs correctly ({escape(others)}); always answering “{always}” would be correct for
 {common:.1%} of them.</p>
 <dl>
 {items}
@@ -224,14 +148,10 @@ def _duration(seconds: float) -> str:
 
 
 def _pairs_table(run: "RunContents", indices: Iterable[int]) -> str:
-    rows = [(*map(_visible, run.pairs[i]), number(run.scores[i])) for i in indices]
+    rows = [(*map(visible, run.pairs[i]), number(run.scores[i])) for i in indices]
     if not rows:
         return "<p>None.</p>"
-    return f'<div lang="zh">{_table("pairs", ("text 1", "text 2", "score"), rows)}</div>'
-
-
-def _visible(text: str) -> str:
-    return text.translate(_CONTROLS) or "(empty)"
+    return f'<div lang="zh">{table("pairs", ("text 1", "text 2", "score"), rows)}</div>'
 
 
 def _data_rows(data: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -261,24 +181,9 @@ def _setting(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _table(kind: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of plain texts; `kind` is its class in the style sheet."""
-    top = _row("th", head)
-    lines = "\n".join(_row("td", row) for row in rows)
-    return f'<table class="{kind}">\n<thead>{top}</thead>\n<tbody>\n{lines}\n</tbody>\n</table>'
-
-
-def _row(tag: str, cells: Iterable[str]) -> str:
-    return f"<tr>{''.join(f'<{tag}>{_escape(cell)}</{tag}>' for cell in cells)}</tr>"
-
-
 def _usage(name: str) -> str:
     return (
         "from siamese import SentenceEncoder\n"
         f"encoder = SentenceEncoder.load({json.dumps(name + '/best', ensure_ascii=False)})\n"
         'encoder.is_similar("怎么修改密码", "如何更改密码")'
     )
-
-
-def _escape(text: str) -> str:
-    return html.escape(text, quote=True)

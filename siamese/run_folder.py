@@ -128,11 +128,11 @@ class RunFolder:
             UserError: names every setting that differs.
         """
         before = load_recipe(str(self.recipe_file))
-        differences = list(_differences(before.model_dump(), recipe.model_dump()))
-        if differences:
+        found = list(differences(before.model_dump(), recipe.model_dump()))
+        if found:
             raise UserError(
                 f"{self.location}: was started with other settings; a resumed run must keep them.\n"
-                + "\n".join(f"  {line}" for line in differences)
+                + "\n".join(f"  {line}" for line in found)
             )
         started_with = read_json(self.data_file)
         if not isinstance(started_with, dict) or "hash" not in started_with:
@@ -184,9 +184,11 @@ class RunFolder:
             pq.write_table(table, beside)
 
 
-def _differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> Iterator[str]:
-    for key, old in before.items():
-        if isinstance(old, dict):
-            yield from _differences(old, now[key], f"{prefix}{key}.")
-        elif old != now[key]:
-            yield f"{prefix}{key}: was {old}, is {now[key]}"
+def differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """A line for each setting of nested dictionaries that is no longer what it was."""
+    for key in dict.fromkeys([*before, *now]):
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from differences(old, new, f"{prefix}{key}.")
+        elif old != new:
+            yield f"{prefix}{key}: was {old}, is {new}"

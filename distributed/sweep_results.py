@@ -1,0 +1,184 @@
+"""What comes of a sweep: a table of the trials, the best recipe, its model, and the report."""
+
+import csv
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from distributed.sweep_folder import SweepFolder, TrialLog
+from distributed.sweep_table import ranking
+from siamese.errors import UserError
+from siamese.files import read_json, replacing, replacing_folder, write_json
+from siamese.pairs import Pair, read_pairs
+from siamese.recipe import Recipe, with_settings
+from siamese.run_folder import Existing, RunFolder
+from siamese.space import Space
+
+# Metrics of `trials.csv`, all of the trial's best epoch.
+COLUMNS = (
+    "accuracy",
+    "roc_auc",
+    "average_precision",
+    "spearman",
+    "threshold",
+    "best_threshold",
+    "best_accuracy",
+)
+
+
+def check_test(test: str | None) -> list[Pair] | None:
+    """Read the test pairs, so that a mistake in them is told before the sweep."""
+    return read_pairs([test]) if test else None
+
+
+def write_results(
+    folder: SweepFolder,
+    logs: Mapping[int, TrialLog],
+    recipe: Recipe,
+    space: Space,
+    test_pairs: list[Pair] | None,
+) -> None:
+    """Write `trials.csv`, `best_recipe.yaml`, `best/`, `test.json` and `sweep.html`.
+
+    Doing it again writes the same, `test.json` included: the test pairs judge one model, once.
+    """
+    from distributed.sweep_report import write_sweep_report
+
+    metric = recipe.evaluation.metric
+    winner = _winner(folder, logs, metric)
+    _write_table(folder.path / "trials.csv", logs, metric)
+    best_recipe = with_settings(recipe, winner.settings)
+    with replacing(folder.path / "best_recipe.yaml") as beside:
+        beside.write_text(_best_recipe(winner, best_recipe, metric, logs), encoding="utf-8")
+    run = RunFolder.open(folder.inner(f"trials/{winner.name}"))
+    with replacing_folder(folder.best) as beside:
+        shutil.copytree(run.best, beside, dirs_exist_ok=True)
+    test = _judge(folder, test_pairs) if test_pairs else None
+    write_sweep_report(folder, logs, winner, recipe, space, test)
+    folder.publish()
+
+    figures = winner.best(metric)
+    assert figures is not None
+    print(f"best: trial {winner.number}, epoch {figures['epoch']}, {metric} {figures[metric]:.4f}")
+    if "evaluation.threshold" in space.ranges:
+        print(threshold_note(figures))
+    if test:
+        print(
+            f"test pairs, judged once with the model and threshold that the development pairs "
+            f"chose: accuracy {test['accuracy']:.4f}, roc_auc {test['roc_auc']:.4f}"
+        )
+    print(f"recipe: {folder.inner('best_recipe.yaml')}")
+    print(f"report: {folder.inner('sweep.html')}")
+
+
+def threshold_note(figures: Mapping[str, Any]) -> str:
+    """What the searched threshold costs against the best one, which needs no search."""
+    lost = figures["best_accuracy"] - figures["accuracy"]
+    return (
+        f"threshold: {figures['threshold']:.3f} was searched, {figures['best_threshold']:.3f} is "
+        f"this trial's best: accuracy {figures['accuracy']:.4f} against "
+        f"{figures['best_accuracy']:.4f}"
+        + ("" if lost < 5e-4 else "; `evaluation.threshold: fit` finds it without a search")
+    )
+
+
+def _winner(folder: SweepFolder, logs: Mapping[int, TrialLog], metric: str) -> TrialLog:
+    """The best trial whose kept model is the one of its best figures.
+
+    A trial of population based training that took over another's weights may have been better
+    than what it kept; then the donor has the model.
+    """
+    ranked = ranking(logs, metric)
+    for log in ranked:
+        kept = RunFolder.open(folder.inner(f"trials/{log.name}")).best / "metrics.json"
+        best = log.best(metric)
+        if best and kept.is_file() and abs(read_json(kept)[metric] - best[metric]) < 1e-9:
+            return log
+    raise UserError(
+        f"{folder.inner('trials')}: no trial has its best model any more. Run the sweep again "
+        "with --fresh."
+    )
+
+
+def _write_table(path: Path, logs: Mapping[int, TrialLog], metric: str) -> None:
+    keys = list(dict.fromkeys(key for log in logs.values() for key in log.settings))
+    head = ["trial", "rank", "status", "epochs", "best_epoch", metric, *COLUMNS, *keys, "error"]
+    order = [log.number for log in ranking(logs, metric)]
+    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as stream:
+        rows = csv.DictWriter(stream, list(dict.fromkeys(head)))
+        rows.writeheader()
+        for number, log in sorted(logs.items()):
+            best = log.best(metric) or {}
+            rows.writerow(
+                {
+                    **{name: best.get(name, "") for name in (*COLUMNS, metric)},
+                    **{key: json.dumps(value) for key, value in log.settings.items()},
+                    "trial": number,
+                    "rank": order.index(number) + 1 if number in order else "",
+                    "status": log.status,
+                    "epochs": len(log.evaluations),
+                    "best_epoch": best.get("epoch", ""),
+                    "error": log.error,
+                }
+            )
+
+
+def _best_recipe(
+    winner: TrialLog, recipe: Recipe, metric: str, logs: Mapping[int, TrialLog]
+) -> str:
+    figures = winner.best(metric)
+    assert figures is not None
+    return (
+        f"# The best of {len(logs)} trials: trial {winner.number}, epoch {figures['epoch']}.\n"
+        f"# {metric} {figures[metric]:.4f} on the development pairs, which chose it.\n"
+        "# Run:      siamese train --data DIR --dev PAIRS --run DIR --recipe THIS_FILE\n"
+        + recipe.to_yaml()
+    )
+
+
+def _judge(folder: SweepFolder, pairs: list[Pair]) -> dict[str, Any]:
+    """Judge the best model on the test pairs with the threshold stored with it."""
+    from siamese.evaluation import evaluate_scores, labels_of, pair_scores
+    from siamese.model import SentenceEncoder
+
+    encoder = SentenceEncoder.load(folder.best)
+    scores = pair_scores(pairs, encoder.encode, encoder.recipe.evaluation.similarity)
+    metrics = evaluate_scores(scores, labels_of(pairs), encoder.threshold).as_dict()
+    write_json(folder.path / "test.json", metrics)
+    return metrics
+
+
+def refit(
+    folder: SweepFolder,
+    data: str,
+    dev: str,
+    recipe: Recipe,
+    workers: tuple[int, int],
+    existing: Existing,
+) -> None:
+    """Train the best recipe in full into `refit/`.
+
+    Args:
+        folder: of the sweep.
+        data: the data set.
+        dev: development pairs.
+        recipe: the best one.
+        workers: the least and the most; (0, 0): this process.
+        existing: `resume` goes on with a refit that was begun.
+    """
+    from distributed.train import Execution, train
+
+    run = folder.inner("refit")
+    begun = RunFolder.open(run).recipe_file.is_file()
+    print(f"refit: the best recipe in full, {workers[1] or 'no'} workers")
+    train(
+        data,
+        dev,
+        run,
+        recipe,
+        existing="resume" if begun and existing == "resume" else "refuse",
+        execution=Execution(workers=workers),
+    )
+    print(f"refit model: {folder.inner('refit')}/best")
