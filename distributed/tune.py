@@ -272,8 +272,11 @@ def _run(
             verbose=0,
         ),
     )
-    with display.showing():
-        tuner.fit()
+    try:
+        with display.showing():
+            tuner.fit()
+    finally:
+        ray.kill(preparations)
 
 
 def _most_epochs(recipe: Recipe, space: Space) -> int:
