@@ -106,7 +106,7 @@ def _page(
     return document(
         f"Sweep {folder.path.resolve().name}: {len(logs)} trials",
         f"""{_verdict(logs, winner, figures, recipe)}
-{_threshold(figures, space)}
+{_threshold(figures, space, metric)}
 {_test(test)}
 <h2>The best trial</h2>
 {_settings(winner, space, recipe)}
@@ -155,12 +155,12 @@ judge the model on pairs that chose nothing (<code>--test</code>, or
 """
 
 
-def _threshold(figures: Mapping[str, Any], space: Space) -> str:
+def _threshold(figures: Mapping[str, Any], space: Space, metric: str) -> str:
     from distributed.sweep_results import threshold_note
 
     if "evaluation.threshold" not in space.ranges:
         return ""
-    note = threshold_note(figures).replace("`evaluation.threshold: fit`", "“fit”")
+    note = threshold_note(figures, metric)
     return f"<p>{escape(note[0].upper() + note[1:])}.</p>"
 
 

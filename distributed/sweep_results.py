@@ -16,6 +16,8 @@ from siamese.recipe import Recipe, with_settings
 from siamese.run_folder import Existing, RunFolder
 from siamese.space import Space
 
+# Metrics that a threshold changes.
+NEED_THRESHOLD = ("accuracy", "f1", "mcc")
 # Metrics of `trials.csv`, all of the trial's best epoch.
 COLUMNS = (
     "accuracy",
@@ -39,22 +41,23 @@ def write_results(
     recipe: Recipe,
     space: Space,
     test_pairs: list[Pair] | None,
-) -> None:
+) -> TrialLog:
     """Write `trials.csv`, `best_recipe.yaml`, `best/`, `test.json` and `sweep.html`.
 
-    Doing it again writes the same, `test.json` included: the test pairs judge one model, once.
+    Doing it again writes the same, `test.json` included: the test pairs judge one model.
+
+    Returns:
+        The best trial.
     """
     from distributed.sweep_report import write_sweep_report
 
     metric = recipe.evaluation.metric
     winner = _winner(folder, logs, metric)
     _write_table(folder.path / "trials.csv", logs, metric)
-    best_recipe = with_settings(recipe, winner.settings)
     with replacing(folder.path / "best_recipe.yaml") as beside:
-        beside.write_text(_best_recipe(winner, best_recipe, metric, logs), encoding="utf-8")
-    run = RunFolder.open(folder.inner(f"trials/{winner.name}"))
-    with replacing_folder(folder.best) as beside:
-        shutil.copytree(run.best, beside, dirs_exist_ok=True)
+        text = _best_recipe(winner, best_recipe(recipe, winner), metric, logs)
+        beside.write_text(text, encoding="utf-8")
+    _keep_model(folder, winner, best_recipe(recipe, winner))
     test = _judge(folder, test_pairs) if test_pairs else None
     write_sweep_report(folder, logs, winner, recipe, space, test)
     folder.publish()
@@ -63,7 +66,7 @@ def write_results(
     assert figures is not None
     print(f"best: trial {winner.number}, epoch {figures['epoch']}, {metric} {figures[metric]:.4f}")
     if "evaluation.threshold" in space.ranges:
-        print(threshold_note(figures))
+        print(threshold_note(figures, metric))
     if test:
         print(
             f"test pairs, judged once with the model and threshold that the development pairs "
@@ -71,17 +74,49 @@ def write_results(
         )
     print(f"recipe: {folder.inner('best_recipe.yaml')}")
     print(f"report: {folder.inner('sweep.html')}")
+    return winner
 
 
-def threshold_note(figures: Mapping[str, Any]) -> str:
+def best_recipe(recipe: Recipe, winner: TrialLog) -> Recipe:
+    """The recipe of the best trial; with a fitted threshold if the metric does not depend on it.
+
+    A threshold that was searched is then no better than any other: nothing chose it.
+    """
+    settings = dict(winner.settings)
+    if "evaluation.threshold" in settings and recipe.evaluation.metric not in NEED_THRESHOLD:
+        settings["evaluation.threshold"] = "fit"
+    return with_settings(recipe, settings)
+
+
+def threshold_note(figures: Mapping[str, Any], metric: str) -> str:
     """What the searched threshold costs against the best one, which needs no search."""
-    lost = figures["best_accuracy"] - figures["accuracy"]
-    return (
-        f"threshold: {figures['threshold']:.3f} was searched, {figures['best_threshold']:.3f} is "
-        f"this trial's best: accuracy {figures['accuracy']:.4f} against "
-        f"{figures['best_accuracy']:.4f}"
-        + ("" if lost < 5e-4 else "; `evaluation.threshold: fit` finds it without a search")
-    )
+    best = f"{figures['best_threshold']:.3f} is this trial's best"
+    words = f"threshold: {figures['threshold']:.3f} was searched, {best}: accuracy "
+    words += f"{figures['accuracy']:.4f} against {figures['best_accuracy']:.4f}"
+    if metric not in NEED_THRESHOLD:
+        return f"{words}; {metric} does not depend on it, so the model and the recipe have the best"
+    return words
+
+
+def _keep_model(folder: SweepFolder, winner: TrialLog, recipe: Recipe) -> None:
+    """Put the best trial's model into `best/`."""
+    run = RunFolder.open(folder.inner(f"trials/{winner.name}"))
+    if recipe.evaluation.threshold == winner.settings.get(
+        "evaluation.threshold", recipe.evaluation.threshold
+    ):
+        with replacing_folder(folder.best) as beside:
+            shutil.copytree(run.best, beside, dirs_exist_ok=True)
+        return
+    from siamese.evaluation import evaluate_scores
+    from siamese.model import SentenceEncoder
+    from siamese.report import read_scores
+
+    encoder = SentenceEncoder.load(run.best)
+    _, labels, scores = read_scores(run.scores_file)
+    metrics = evaluate_scores(scores, labels, "fit")
+    encoder.recipe, encoder.threshold = recipe, metrics.threshold
+    encoder.metrics = {**encoder.metrics, **metrics.as_dict()}
+    encoder.save(folder.best)
 
 
 def _winner(folder: SweepFolder, logs: Mapping[int, TrialLog], metric: str) -> TrialLog:

@@ -1,6 +1,7 @@
 """What a sweep shows while it runs: a live table on a terminal, plain lines in a log."""
 
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,9 @@ class SweepDisplay:
         self._epochs = epochs
         self._live: Any = None
         self._said: dict[int, tuple[str, int]] = {}
+        self._started: set[int] = set()
+        self._begun = time.monotonic()
+        self._ended_before = sum(log.status != "running" for log in logs.values())
 
     @contextmanager
     def showing(self) -> Iterator[None]:
@@ -47,6 +51,7 @@ class SweepDisplay:
 
     def __call__(self, log: TrialLog) -> None:
         """Show what is new of a trial."""
+        self._started.add(log.number)
         if self._live:
             self._live.update(self.table())
             return
@@ -68,8 +73,16 @@ class SweepDisplay:
         if log.status == "failed":
             print(f"trial {log.number} failed and is set aside: {log.error}", flush=True)
         elif log.status != "running":
-            ended = sum(each.status != "running" for each in self._logs.values())
-            print(f"trial {log.number} {log.status}; {ended} of {self._trials} ended", flush=True)
+            print(f"trial {log.number} {log.status}; {self._time_left()}", flush=True)
+
+    def _time_left(self) -> str:
+        """How many trials have ended, in what time, and how long the others may take."""
+        ended = sum(log.status != "running" for log in self._logs.values())
+        seconds = time.monotonic() - self._begun
+        words = f"{ended} of {self._trials} ended, {seconds:.0f} s"
+        if (now := ended - self._ended_before) and ended < self._trials:
+            words += f", about {seconds / now * (self._trials - ended):.0f} s left"
+        return words
 
     def _best_so_far(self) -> str:
         ranked = ranking(self._logs, self._metric)
@@ -88,7 +101,7 @@ class SweepDisplay:
         order = [log.number for log in ranking(self._logs, self._metric)]
         ended.sort(key=lambda log: order.index(log.number) if log.number in order else len(order))
         table = Table(
-            title=f"{len(ended)} of {self._trials} trials ended, {len(running)} running",
+            title=f"trials: {self._time_left()}",
             caption=self._best_so_far() or None,
         )
         for name in ("trial", "status", "epoch", self._metric, "best", "settings"):
@@ -98,7 +111,7 @@ class SweepDisplay:
             best = log.best(self._metric)
             table.add_row(
                 str(log.number),
-                log.status,
+                "waiting" if log in running and log.number not in self._started else log.status,
                 f"{last['epoch'] if last else 0}/{self._epochs}",
                 f"{last[self._metric]:.4f}" if last else "",
                 f"{best[self._metric]:.4f}" if best else "",

@@ -1,6 +1,7 @@
 """One trial of a sweep: a run like any other, which reports each epoch to Ray Tune."""
 
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,20 +58,22 @@ class Preparations:
         self._data: TrainingData = read_shards(data, verify=False)[0]
         self._pairs = pairs
         self._made: dict[str, Any] = {}
+        self._making = threading.Lock()
 
     def get(self, recipe: Recipe) -> list[Any]:
         """A list with the reference of the `Prepared` of a recipe, or with a user's mistake."""
         encoder = recipe.encoder
         key = repr((recipe.seed, recipe.text, encoder.vectors, encoder.embedding_dim))
-        if key not in self._made:
-            try:
-                self._made[key] = ray.put(prepare(recipe, self._data, self._pairs))
-            except UserError as error:
-                return [error]
-        return [self._made[key]]
+        with self._making:
+            if key not in self._made:
+                try:
+                    self._made[key] = ray.put(prepare(recipe, self._data, self._pairs))
+                except UserError as error:
+                    return [error]
+            return [self._made[key]]
 
     def check(self) -> None:
-        """Answer, which tells that the driver is there."""
+        """Answer, even while vectors are trained: the driver is there."""
 
 
 class TrialContext(LocalContext):

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from distributed.choices import SchedulerName, SearchName
 from distributed.suggest import make_search
 from distributed.sweep_folder import FAILED, SweepFolder, TrialLog, read_trials
-from distributed.sweep_results import check_test, refit, write_results
+from distributed.sweep_results import best_recipe, check_test, refit, write_results
 from distributed.sweep_table import SweepDisplay, ranking
 from distributed.train import Execution, check_shares, print_data, read_data
 from siamese.checkpoint import checkpoint_folders
@@ -129,9 +129,9 @@ def tune(
         raise RunError(f"all {len(logs)} trials failed, the first one with: {logs[first].error}")
     if any(log.status == "running" for log in logs.values()) or len(logs) < search.trials:
         raise KeyboardInterrupt
-    write_results(folder, logs, recipe, sweep.space, test_pairs)
+    winner = write_results(folder, logs, recipe, sweep.space, test_pairs)
     if refit_workers is not None:
-        refit(folder, data, dev, with_settings(recipe, ranked[0].settings), refit_workers, existing)
+        refit(folder, data, dev, best_recipe(recipe, winner), refit_workers, existing)
     return folder.inner("best")
 
 
@@ -239,9 +239,10 @@ def _run(
         logging.getLogger("ray.tune").setLevel(logging.ERROR)
         logging.getLogger("ray.train").setLevel(logging.ERROR)
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    preparations: Any = Preparations.options(scheduling_strategy=here).remote(  # type: ignore[attr-defined]
-        absolute(data), pairs
-    )
+    # Threads, so that it answers while it makes something.
+    preparations: Any = Preparations.options(  # type: ignore[attr-defined]
+        scheduling_strategy=here, max_concurrency=8
+    ).remote(absolute(data), pairs)
     shared = Shared(
         recipe, absolute(data), pairs, summary, folder.inner("trials"), execution, preparations
     )

@@ -134,7 +134,7 @@ def _read_run(run: Path) -> RunContents:
             f"{run}: no epoch is finished yet ({missing}), so there is nothing to report. Wait for "
             "the first evaluation, or continue the run with --resume."
         )
-    pairs, labels, scores = _read_scores(folder.scores_file)
+    pairs, labels, scores = read_scores(folder.scores_file)
     encoder = SentenceEncoder.load(folder.best)
     judged = evaluate_scores(scores, labels, encoder.threshold)
     # A run may have been killed between writing the model and the scores.
@@ -157,7 +157,12 @@ def _read_run(run: Path) -> RunContents:
     )
 
 
-def _read_scores(path: Path) -> tuple[list[tuple[str, str]], np.ndarray, np.ndarray]:
+def read_scores(path: Path) -> tuple[list[tuple[str, str]], np.ndarray, np.ndarray]:
+    """Read a run's `best_scores.parquet`: pairs, labels and similarities `[pairs]`.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
     try:
         table = pq.read_table(path, columns=["text1", "text2", "label", "score"])
         texts1, texts2, labels, scores = (column for column in table.itercolumns())

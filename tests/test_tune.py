@@ -96,7 +96,11 @@ class TestResults:
         assert encoder.metrics["epoch"] == figures["epoch"]
         base = load_recipe(str(undisturbed / "recipe.yaml"))
         recipe = load_recipe(str(undisturbed / "best_recipe.yaml"))
-        assert recipe == with_settings(base, best.settings)
+        # ROC AUC does not depend on the threshold, so nothing chose the one that was searched.
+        assert recipe == with_settings(base, {**best.settings, "evaluation.threshold": "fit"})
+        assert encoder.recipe == recipe
+        assert encoder.threshold == encoder.metrics["threshold"] == figures["best_threshold"]
+        assert encoder.metrics["accuracy"] == figures["best_accuracy"]
 
     def test_the_table_has_a_row_for_each_trial(self, undisturbed) -> None:
         logs = trials_of(undisturbed)
@@ -123,6 +127,7 @@ class TestResults:
                 assert each["best_accuracy"] >= each["accuracy"]
         printed = undisturbed.with_suffix(".log").read_text()
         assert " was searched, " in printed and " is this trial's best" in printed
+        assert "roc_auc does not depend on it" in printed
 
     def test_the_test_pairs_are_judged_once_with_the_chosen_model(self, undisturbed) -> None:
         test = json.loads((undisturbed / "test.json").read_text())
