@@ -54,7 +54,7 @@ def shard(
         ("groups_of_one_text_dropped", "groups of one text dropped"),
         ("duplicate_texts_folded", "duplicate texts within a group folded"),
         ("contradicting_negatives_dropped", "negative pairs inside a group dropped"),
-        ("negatives_without_group_dropped", "negative pairs dropped: neither text is in a group"),
+        ("groups_of_one_text_kept", "of the groups are one text, kept for its negatives"),
     ):
         if counts[key]:
             print(f"  {counts[key]:,} {what}")

@@ -180,6 +180,11 @@ def print_data(summary: dict[str, Any], recipe: Recipe) -> None:
         f"{summary['groups']:,} groups, {summary['texts']:,} texts; {summary['dev_pairs']:,} "
         f"development pairs, {summary['dev_positives']:,} positive"
     )
+    if recipe.loss.hard_negatives and not summary["negatives"]:
+        print(
+            "no hard negatives in the data set: loss.hard_negatives and loss.ranking have no "
+            "effect (shard labelled pairs, or JSON Lines with `negatives`)"
+        )
     if summary["texts_cut"] or summary["dev_texts_cut"]:
         print(
             f"{summary['texts_cut']:,} texts and {summary['dev_texts_cut']:,} of the development "

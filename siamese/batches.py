@@ -33,6 +33,8 @@ class Batch(NamedTuple):
             was asked for and is not there, int64 `[columns]`: as many for every worker.
         own_groups: for each text of each group, the group's place in the share, int32 `[N]`.
         own_keys: the hash of that text, int64 `[N]`.
+        negative_groups: the group's place of each hard negative, then -1 for each that was asked
+            for and is not there, int32 `[columns - 2 B]`.
     """
 
     parts: tuple[np.ndarray, ...]
@@ -41,6 +43,7 @@ class Batch(NamedTuple):
     column_keys: np.ndarray
     own_groups: np.ndarray
     own_keys: np.ndarray
+    negative_groups: np.ndarray
 
 
 def part_count(text: Text, rows: int) -> int:
@@ -70,6 +73,8 @@ def make_batch(
     keys = _hash([*texts, *own])
     column_keys = np.full(groups * (2 + hard_negatives), NO_TEXT)
     column_keys[: len(texts)] = keys[: len(texts)]
+    negative_groups = np.full(groups * hard_negatives, -1, np.int32)
+    negative_groups[: len(rows.negatives)] = rows.negative_groups
     order = np.argsort([len(t) for t in texts], kind="stable")
     places = np.empty(len(texts), np.int32)
     places[order] = np.arange(len(texts), dtype=np.int32)
@@ -89,6 +94,7 @@ def make_batch(
         column_keys=column_keys,
         own_groups=np.repeat(np.arange(groups, dtype=np.int32), [len(group) for group in rows.own]),
         own_keys=keys[len(texts) :],
+        negative_groups=negative_groups,
     )
 
 

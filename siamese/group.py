@@ -15,7 +15,10 @@ BATCH = 1024
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Texts that mean the same, and texts known to mean something else (hard negatives)."""
+    """Texts that mean the same, and texts known to mean something else (hard negatives).
+
+    A group of one text has at least one negative.
+    """
 
     id: str
     texts: tuple[str, ...]
@@ -32,7 +35,7 @@ class ReadingCounts:
         self.duplicate_texts_folded = 0
         self.pairs_read = 0
         self.contradicting_negatives_dropped = 0
-        self.negatives_without_group_dropped = 0
+        self.groups_of_one_text_kept = 0
         # How often each code point was read: [1 + the largest of them].
         self._code_points = np.zeros(0, np.int64)
 
@@ -64,8 +67,8 @@ class ReadingCounts:
 def cleaned(groups: Iterator[Group], where: object, counts: ReadingCounts) -> Iterator[list[Group]]:
     """Yield the groups that can be trained on, a batch at a time.
 
-    Duplicate texts of a group are folded and groups of one text are dropped; both are counted in
-    `counts`, as is every character.
+    Duplicate texts of a group are folded, and groups of one text are dropped unless they have
+    negatives; all is counted in `counts`, as is every character.
 
     Args:
         groups: as they were read.
@@ -102,13 +105,16 @@ def _clean(groups: Sequence[Group], where: object, counts: ReadingCounts) -> lis
         distinct = tuple(dict.fromkeys(group.texts))
         counts.texts_read += len(group.texts)
         counts.duplicate_texts_folded += len(group.texts) - len(distinct)
-        if len(distinct) < 2:
-            counts.groups_of_one_text_dropped += 1
-        elif group.negatives or len(distinct) < len(group.texts):
+        if group.negatives or len(distinct) < len(group.texts):
             negatives = tuple(t for t in dict.fromkeys(group.negatives) if t not in distinct)
-            kept.append(Group(group.id, distinct, negatives))
-        else:
+            group = Group(group.id, distinct, negatives)
+        if len(distinct) > 1:
             kept.append(group)
+        elif distinct and group.negatives:
+            counts.groups_of_one_text_kept += 1
+            kept.append(group)
+        else:
+            counts.groups_of_one_text_dropped += 1
     counts.groups_read += len(groups)
     return kept
 

@@ -28,11 +28,11 @@ __all__ = ["Group", "ReadingCounts", "read_groups", "read_texts"]
 
 
 def read_groups(inputs: list[str], counts: ReadingCounts) -> Iterator[Group]:
-    """Yield the groups of all inputs that have two different texts or more.
+    """Yield the groups of all inputs that have two different texts or more, or negatives.
 
-    Duplicate texts of a group are folded and groups of one text are dropped; both are counted in
-    `counts`, as is every character read. Group ids are prefixed with the file's name when several
-    files are read, so that they stay distinct.
+    Duplicate texts of a group are folded and other groups of one text are dropped; all is counted
+    in `counts`, as is every character read. Group ids are prefixed with the file's name when
+    several files are read, so that they stay distinct.
 
     Raises:
         UserError: an input is missing, empty, of another shape or encoding, or has an empty text.

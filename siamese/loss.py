@@ -9,6 +9,9 @@ Left out of a row's columns are the row itself and every other text of its own g
 from siamese.backend import tf
 from siamese.batches import NO_TEXT
 
+# The logit of a pair that is not there: its exponential is 0, and so is its gradient.
+_NONE = -1e9
+
 
 def excluded_columns(
     own_groups: tf.Tensor, own_keys: tf.Tensor, column_keys: tf.Tensor, groups: tf.Tensor
@@ -102,6 +105,43 @@ def batch_loss(
     excluded = excluded_columns(*among(own_groups, own_keys, all_keys), all_keys, groups)
     losses = contrastive_loss(local[:pairs], columns, positives, tf.tile(excluded, [2, 1]), scale)
     return tf.reduce_sum(losses) / tf.cast(pairs * replica.num_replicas_in_sync, losses.dtype)
+
+
+def ranking_loss(
+    embeddings: tf.Tensor, column_keys: tf.Tensor, negative_groups: tf.Tensor, scale: float
+) -> tf.Tensor:
+    """This replica's part of CoSENT's loss over the global batch (Su, 2022).
+
+    `log(1 + sum exp(scale * (negative - positive)))` over all pairs of a negative pair's cosine and
+    a positive pair's: labelled negatives should rank below positives. The sum is the product of
+    two, so that it takes no matrix. Positive are the two texts of a group; negative are both of
+    these with each of its hard negatives. Two views of one text are no positive pair here.
+
+    Called in a replica context; the parts of all replicas add up to the loss, and so do their
+    gradients. A batch without one of the two kinds has a loss of 0.
+
+    Args:
+        embeddings: as in `batch_loss`.
+        column_keys: as in `batches.Batch`, int64 `[columns]`.
+        negative_groups: as there, int32 `[columns - 2 groups]`.
+        scale: multiplies the cosines.
+
+    Returns:
+        A scalar.
+    """
+    replica = tf.distribute.get_replica_context()
+    unit = unit_columns(embeddings, column_keys)
+    pairs = tf.shape(unit)[0] - tf.shape(negative_groups)[0]
+    first, second, negatives = unit[: pairs // 2], unit[pairs // 2 : pairs], unit[pairs:]
+    there = negative_groups >= 0
+    own = tf.maximum(negative_groups, 0)
+    far = [tf.reduce_sum(negatives * tf.gather(texts, own), axis=1) for texts in (first, second)]
+    far_logits = tf.where(tf.tile(there, [2]), scale * tf.concat(far, axis=0), _NONE)
+    two_texts = column_keys[: pairs // 2] != column_keys[pairs // 2 : pairs]
+    near_logits = tf.where(two_texts, -scale * tf.reduce_sum(first * second, axis=1), _NONE)
+    far_sum = tf.reduce_logsumexp(replica.all_gather(far_logits, axis=0))
+    near_sum = tf.reduce_logsumexp(replica.all_gather(near_logits, axis=0))
+    return tf.nn.softplus(far_sum + near_sum) / tf.cast(replica.num_replicas_in_sync, tf.float32)
 
 
 def unit_columns(embeddings: tf.Tensor, column_keys: tf.Tensor) -> tf.Tensor:

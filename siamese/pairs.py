@@ -175,11 +175,10 @@ class JoinedPairs:
     """What labelled pairs join into.
 
     Attributes:
-        groups: `(texts, negatives)` of each group of two different texts or more, in the order in
-            which the texts first appear.
-        single: groups of one text: positive pairs of a text with itself, joined to no other.
+        groups: `(texts, negatives)` of each group, in the order in which the texts first appear: of
+            two different texts or more, or of one text that has negatives.
+        single: texts that are in a positive pair with themselves, and in no other pair that counts.
         contradicting: negative pairs inside a group, dropped.
-        without_group: negative pairs of two texts that are in no group, dropped.
         positive: pairs of label 1.
         negative: pairs of label 0.
     """
@@ -187,7 +186,6 @@ class JoinedPairs:
     groups: list[tuple[tuple[str, ...], tuple[str, ...]]]
     single: int
     contradicting: int
-    without_group: int
     positive: int
     negative: int
 
@@ -195,7 +193,9 @@ class JoinedPairs:
 def join_pairs(pairs: Iterable[Pair]) -> JoinedPairs:
     """Join positive pairs into groups: the connected components of the texts.
 
-    The negative pairs of a group's texts become its hard negatives. A negative pair inside one
+    The negative pairs of a group's texts become its hard negatives. Of a negative pair of two texts
+    that no positive pair joins to others, one becomes a group of one text with the other as its
+    negative: the one that is such a group already, or else the smaller. A negative pair inside one
     group contradicts the positive ones that join it. Every text is held in memory, once.
     """
     from scipy.sparse import coo_array
@@ -211,7 +211,7 @@ def join_pairs(pairs: Iterable[Pair]) -> JoinedPairs:
     texts = list(ids)
     joined, apart = ends[ends[:, 2] == 1], ends[ends[:, 2] == 0]
     if not texts:
-        return JoinedPairs([], 0, 0, 0, 0, 0)
+        return JoinedPairs([], 0, 0, 0, 0)
     graph = coo_array(
         (np.ones(len(joined), np.int8), (joined[:, 0], joined[:, 1])), shape=(len(texts),) * 2
     )
@@ -221,21 +221,28 @@ def join_pairs(pairs: Iterable[Pair]) -> JoinedPairs:
     for text, own in zip(texts, component.tolist(), strict=True):
         members.setdefault(own, []).append(text)
     negatives: dict[int, list[str]] = {}
-    contradicting = without_group = 0
+    contradicting = 0
     for first, second, one, other in zip(
         *apart.T[:2].tolist(), *component[apart.T[:2]].tolist(), strict=True
     ):
         if one == other:
             contradicting += 1
         elif len(members[one]) == len(members[other]) == 1:
-            without_group += 1
+            _, _, own, far = min(
+                (one not in negatives, texts[first], one, second),
+                (other not in negatives, texts[second], other, first),
+            )
+            negatives.setdefault(own, []).append(texts[far])
         else:
-            negatives.setdefault(one, []).append(texts[second])
-            negatives.setdefault(other, []).append(texts[first])
+            if len(members[one]) > 1:
+                negatives.setdefault(one, []).append(texts[second])
+            if len(members[other]) > 1:
+                negatives.setdefault(other, []).append(texts[first])
     groups = [
         (tuple(own), tuple(dict.fromkeys(negatives.get(number, ()))))
         for number, own in members.items()
-        if len(own) > 1
+        if len(own) > 1 or number in negatives
     ]
-    single = sum(len(members[own]) == 1 for own in set(component[joined[:, 0]].tolist()))
-    return JoinedPairs(groups, single, contradicting, without_group, len(joined), len(apart))
+    alone = {own for own in component[joined[:, 0]].tolist() if len(members[own]) == 1}
+    single = len(alone - negatives.keys())
+    return JoinedPairs(groups, single, contradicting, len(joined), len(apart))

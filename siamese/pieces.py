@@ -150,6 +150,5 @@ def _joined_pairs(piece: Piece, names: str, counts: ReadingCounts) -> Iterator[G
     counts.texts_read += joined.single
     counts.groups_of_one_text_dropped += joined.single
     counts.contradicting_negatives_dropped += joined.contradicting
-    counts.negatives_without_group_dropped += joined.without_group
     for number, (texts, negatives) in enumerate(joined.groups):
         yield Group(str(number), texts, negatives)

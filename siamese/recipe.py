@@ -78,6 +78,14 @@ class Loss(Section):
     hard_negatives: int = Field(
         0, ge=0, le=64, description="labelled negatives drawn per group, as further columns"
     )
+    ranking: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        description="weight of a second loss, which ranks the batch's positive pairs above its "
+        "labelled negative ones (CoSENT, Su, 2022)",
+    )
+    ranking_scale: float = Field(20.0, gt=0, description="multiplies the cosines in it")
 
 
 class Sampling(Section):
@@ -147,6 +155,11 @@ class Recipe(Section):
             problems.append(
                 "loss.hard_negatives must be 0 with sampling.method=notebook, whose rows are "
                 "two texts joined"
+            )
+        if self.loss.ranking and not self.loss.hard_negatives:
+            problems.append(
+                "loss.ranking compares with labelled negatives: set loss.hard_negatives to 1 or "
+                "more"
             )
         if self.encoder.vectors == "none" and not self.encoder.train_embeddings:
             problems.append(

@@ -27,7 +27,7 @@ _DATA_WORDS = {
     "duplicate_texts_folded": "duplicate texts within a group folded",
     "pairs_read": "labelled pairs read and joined into groups",
     "contradicting_negatives_dropped": "negative pairs inside a group dropped",
-    "negatives_without_group_dropped": "negative pairs dropped: neither text is in a group",
+    "groups_of_one_text_kept": "groups of one text kept for their negatives",
     "dev_texts_cut": "different texts of them longer than the encoder reads, and cut",
     "texts_cut": "texts longer than the encoder reads, and cut",
     "dev_pairs": "development pairs",

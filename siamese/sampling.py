@@ -26,13 +26,15 @@ class Rows:
     """The texts of one worker's share of a batch of B groups.
 
     The rows of the encoder's batch are the first texts, then the second texts, then the hard
-    negatives: row `i` and row `i + B` are a positive pair.
+    negatives: row `i` and row `i + B` are a positive pair. Of a group of one text they are the same
+    text, which dropout makes two views of (SimCSE, Gao et al., 2021).
 
     Attributes:
         first: one text per group `[B]`.
         second: another text of the same group `[B]`.
         negatives: hard negatives of any of the groups `[H]`; they are negatives to every row.
         own: for each group, its texts: none of them may serve as its negative `[B]`.
+        negative_groups: the group's place of each of the negatives, int32 `[H]`.
         noise: what each row's dropout is drawn from, uint32 `[2 B + H]`.
     """
 
@@ -40,6 +42,7 @@ class Rows:
     second: list[str]
     negatives: list[str]
     own: list[tuple[str, ...]]
+    negative_groups: np.ndarray
     noise: np.ndarray
 
     @property
@@ -184,10 +187,10 @@ def sample_rows(
         joined = [one + two for one, two in zip(ones, twos, strict=True)]
         turned = [two + one for one, two in zip(ones, twos, strict=True)]
         own: list[tuple[str, ...]] = list(zip(joined, turned, strict=True))
-        return Rows(joined, turned, [], own, noise[:, :2].ravel(order="F"))
-    # One of the others: skip the first text's place.
+        return Rows(joined, turned, [], own, np.zeros(0, np.int32), noise[:, :2].ravel(order="F"))
+    # One of the others: skip the first text's place. A group of one text has no other.
     second = (chances[:, 1] * (sizes - 1)).astype(np.int64)
-    second += second >= first
+    second += (second >= first) & (sizes > 1)
     negatives = [
         _draw(group.negatives, row) for group, row in zip(members, chances[:, 2:], strict=True)
     ]
@@ -197,6 +200,7 @@ def sample_rows(
         [group.texts[i] for group, i in zip(members, second, strict=True)],
         list(chain.from_iterable(negatives)),
         [group.texts for group in members],
+        np.repeat(np.arange(len(members), dtype=np.int32), [len(texts) for texts in negatives]),
         np.concatenate([noise[:, 0], noise[:, 1], noise[:, 2:][drawn]]),
     )
 

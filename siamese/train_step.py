@@ -4,7 +4,15 @@ from collections.abc import Callable
 
 from siamese.backend import keras, tf
 from siamese.batches import Batch
-from siamese.loss import among, batch_loss, contrastive_loss, excluded_columns, unit_columns
+from siamese.loss import (
+    among,
+    batch_loss,
+    contrastive_loss,
+    excluded_columns,
+    ranking_loss,
+    unit_columns,
+)
+from siamese.recipe import Loss
 
 # Takes one worker's share of a batch, returns its part of the mean loss, a scalar.
 TrainStep = Callable[[Batch], tf.Tensor]
@@ -15,6 +23,7 @@ _KEYS = (
     tf.TensorSpec([None], tf.int64),  # column_keys
     tf.TensorSpec([None], tf.int32),  # own_groups
     tf.TensorSpec([None], tf.int64),  # own_keys
+    tf.TensorSpec([None], tf.int32),  # negative_groups
 )
 # Rows times columns that the loss of gradient caching compares at once: 16 MiB a matrix.
 COMPARED_AT_ONCE = 1 << 22
@@ -25,7 +34,7 @@ def build_plain_step(
     strategy: tf.distribute.Strategy,
     model: keras.Model,
     optimizer: keras.optimizers.Optimizer,
-    scale: float,
+    recipe: Loss,
     parts: int,
 ) -> TrainStep:
     """Build the step that holds a whole batch in memory.
@@ -34,7 +43,7 @@ def build_plain_step(
         strategy: in whose scope the model and the optimizer were built.
         model: takes ids and noise.
         optimizer: built for its trainable variables.
-        scale: of the loss.
+        recipe: the recipe's section.
         parts: the number of parts of each batch.
     """
     variables = model.trainable_variables
@@ -51,11 +60,16 @@ def build_plain_step(
         column_keys: tf.Tensor,
         own_groups: tf.Tensor,
         own_keys: tf.Tensor,
+        negative_groups: tf.Tensor,
     ) -> tf.Tensor:
         with tf.GradientTape() as tape:
             encoded = tf.concat(list(map(encode, ids, noise)), axis=0)
             embeddings = tf.gather(encoded, places)
-            loss = batch_loss(embeddings, column_keys, own_groups, own_keys, scale)
+            loss = batch_loss(embeddings, column_keys, own_groups, own_keys, recipe.scale)
+            if recipe.ranking:
+                loss += recipe.ranking * ranking_loss(
+                    embeddings, column_keys, negative_groups, recipe.ranking_scale
+                )
         optimizer.apply(_dense(tape.gradient(loss, variables)), variables)
         return loss
 
@@ -72,7 +86,7 @@ def build_cached_step(
     strategy: tf.distribute.Strategy,
     model: keras.Model,
     optimizer: keras.optimizers.Optimizer,
-    scale: float,
+    recipe: Loss,
 ) -> TrainStep:
     """Build the step that holds one micro-batch in memory (gradient caching, Gao et al., 2021).
 
@@ -85,7 +99,7 @@ def build_cached_step(
         strategy: in whose scope the model and the optimizer were built; one replica a worker.
         model: takes ids and noise.
         optimizer: built for its trainable variables.
-        scale: of the loss.
+        recipe: the recipe's section.
     """
     variables = model.trainable_variables
 
@@ -99,9 +113,23 @@ def build_cached_step(
             embeddings = model([ids, noise], training=True)
         return _dense(tape.gradient(embeddings, variables, output_gradients=gradient))
 
+    def replica_gradient(embeddings: tf.Tensor, *keys: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        column_keys, own_groups, own_keys, negative_groups = keys
+        loss, gradient = batch_loss_gradient(
+            embeddings, column_keys, own_groups, own_keys, recipe.scale
+        )
+        if not recipe.ranking:
+            return loss, gradient
+        with tf.GradientTape() as tape:
+            tape.watch(embeddings)
+            ranking = recipe.ranking * ranking_loss(
+                embeddings, column_keys, negative_groups, recipe.ranking_scale
+            )
+        return loss + ranking, gradient + tape.gradient(ranking, embeddings)
+
     @tf.function(input_signature=[_EMBEDDINGS, *_KEYS])
     def loss_gradient(*arrays: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return strategy.run(batch_loss_gradient, (*arrays, scale))
+        return strategy.run(replica_gradient, arrays)
 
     @tf.function
     def apply(gradients: list[tf.Tensor]) -> None:
@@ -116,6 +144,7 @@ def build_cached_step(
             batch.column_keys,
             batch.own_groups,
             batch.own_keys,
+            batch.negative_groups,
         )
         # From the order of the rows back to that of the parts.
         of_parts = tf.scatter_nd(batch.places[:, None], gradient, tf.shape(gradient))

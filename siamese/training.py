@@ -71,19 +71,19 @@ def _fit(
     keras.utils.set_random_seed(recipe.seed)
     tf.config.experimental.enable_op_determinism()
     sampling = recipe.sampling
+    # Columns for negatives that no group has would be compared for nothing.
+    hard_negatives = recipe.loss.hard_negatives if data.negatives else 0
     steps = steps_per_epoch(sampling, len(data.groups), data.texts_read)
     with context.strategy.scope():
         model, model_with_dropout = build_encoder(recipe.encoder, prepared.embeddings)
         optimizer = build_optimizer(recipe.optimizer, steps * recipe.training.epochs)
         optimizer.build(model.trainable_variables)
     if sampling.micro_batch_groups:
-        train_step = build_cached_step(
-            context.strategy, model_with_dropout, optimizer, recipe.loss.scale
-        )
+        train_step = build_cached_step(context.strategy, model_with_dropout, optimizer, recipe.loss)
     else:
         parts = part_count(recipe.text, 2 * sampling.batch_groups // context.world_size)
         train_step = build_plain_step(
-            context.strategy, model_with_dropout, optimizer, recipe.loss.scale, parts
+            context.strategy, model_with_dropout, optimizer, recipe.loss, parts
         )
     encoder = SentenceEncoder(model, prepared.vocabulary, recipe)
     gather = _build_gather(context.strategy)
@@ -120,7 +120,7 @@ def _fit(
             data.groups,
             tuple(data.row_groups),
             sampling,
-            recipe.loss.hard_negatives,
+            hard_negatives,
             seed=recipe.seed,
             epoch=at.epoch,
             step=step,
@@ -131,7 +131,7 @@ def _fit(
             rows,
             prepared.vocabulary,
             recipe.text,
-            recipe.loss.hard_negatives,
+            hard_negatives,
             sampling.micro_batch_groups,
         )
 

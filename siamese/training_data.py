@@ -58,8 +58,8 @@ def prepare(
             checkpoint will replace.
 
     Raises:
-        UserError: there are fewer groups than a batch has, a setting can have no effect on these
-            data, or the vectors cannot be used.
+        UserError: there are fewer groups than a batch has, the learning rate would never be
+            reached, or the vectors cannot be used.
     """
     steps = steps_per_epoch(recipe.sampling, len(data.groups), data.texts_read)
     steps *= recipe.training.epochs
@@ -68,11 +68,6 @@ def prepare(
             f"optimizer.warmup_steps={recipe.optimizer.warmup_steps:,}, but the whole run has "
             f"{steps:,} steps: the learning rate would never be reached. Lower it, or raise "
             "training.epochs."
-        )
-    if recipe.loss.hard_negatives and not data.negatives:
-        raise UserError(
-            f"loss.hard_negatives={recipe.loss.hard_negatives}, but the data set has none. Shard "
-            "labelled pairs or JSON Lines with `negatives`, or set it to 0."
         )
     characters = Counter(data.characters)
     if recipe.text.include_dev:

@@ -182,9 +182,19 @@ class TestAccepted:
             "duplicate_texts_folded": 2,
             "pairs_read": 0,
             "contradicting_negatives_dropped": 0,
-            "negatives_without_group_dropped": 0,
+            "groups_of_one_text_kept": 0,
         }
         assert counts.characters == Counter("xxyzww")
+
+    def test_a_group_of_one_text_is_kept_for_its_negatives(self, tmp_path):
+        rows = [
+            {"id": "a", "texts": ["甲", "甲"], "negatives": ["乙"]},
+            {"id": "b", "texts": ["丙"], "negatives": ["丙"]},
+            {"id": "c", "texts": [], "negatives": ["丁"]},
+        ]
+        groups, counts = read(write(tmp_path / "a.jsonl", "\n".join(map(json.dumps, rows))))
+        assert groups == [Group("a", ("甲",), ("乙",))]
+        assert (counts.groups_of_one_text_kept, counts.groups_of_one_text_dropped) == (1, 2)
 
     @given(
         st.dictionaries(unicode_text, st.lists(solid_text, max_size=5), min_size=1),

@@ -7,7 +7,7 @@ import pytest
 
 from siamese.backend import keras, tf
 from siamese.batches import make_batch
-from siamese.loss import batch_loss, contrastive_loss, excluded_columns
+from siamese.loss import batch_loss, contrastive_loss, excluded_columns, ranking_loss
 from siamese.recipe import Text
 from siamese.sampling import Rows
 from siamese.vocabulary import Vocabulary, count_characters
@@ -41,9 +41,10 @@ def batch_arrays(rows: Rows, hard_negatives: int = 2):
     return make_batch(rows, Vocabulary(count_characters(rows.texts)), Text(), hard_negatives)
 
 
-def make_rows(first, second, negatives, own) -> Rows:
+def make_rows(first, second, negatives, own, groups=None) -> Rows:
     noise = np.arange(len(first) + len(second) + len(negatives), dtype=np.uint32)
-    return Rows(first, second, negatives, own, noise)
+    places = np.array(groups or [0] * len(negatives), np.int32)
+    return Rows(first, second, negatives, own, places, noise)
 
 
 ROWS = {
@@ -147,3 +148,53 @@ def test_gradient_equals_finite_differences() -> None:
         moved[1][place] -= step
         slope = (loss_by_hand(rows, moved[0], 3.0) - loss_by_hand(rows, moved[1], 3.0)) / (2 * step)
         assert gradient[place] == pytest.approx(slope, abs=1e-4)
+
+
+def ranking_by_hand(rows: Rows, embeddings: np.ndarray, scale: float) -> float:
+    """The definition, one pair of pairs at a time."""
+    groups = len(rows.own)
+    z = unit(embeddings.astype(np.float64))
+    near = [z[g] @ z[g + groups] for g in range(groups) if rows.first[g] != rows.second[g]]
+    far = [
+        z[row] @ z[2 * groups + number]
+        for number, group in enumerate(rows.negative_groups)
+        for row in (group, group + groups)
+    ]
+    return math.log(1 + sum(math.exp(scale * (f - n)) for f in far for n in near))
+
+
+RANKED = {
+    "negatives of some groups": make_rows(
+        ["甲", "乙", "丙"],
+        ["子", "丑", "寅"],
+        ["天", "地", "人"],
+        [("甲", "子"), ("乙", "丑"), ("丙", "寅")],
+        [0, 2, 2],
+    ),
+    "a group of one text is no positive pair": make_rows(
+        ["甲", "乙"], ["子", "乙"], ["天", "地"], [("甲", "子"), ("乙",)], [0, 1]
+    ),
+    "no negatives": make_rows(["甲", "乙"], ["子", "丑"], [], [("甲", "子"), ("乙", "丑")]),
+    "no positives": make_rows(["甲"], ["甲"], ["天"], [("甲",)], [0]),
+}
+
+
+@pytest.mark.parametrize("name", RANKED)
+@pytest.mark.parametrize("scale", [1.0, 20.0])
+def test_ranking_equals_its_definition(name: str, scale: float) -> None:
+    rows = RANKED[name]
+    embeddings = np.random.default_rng(4).normal(size=(len(rows.texts), 5)).astype(np.float32)
+    batch = batch_arrays(rows)
+    loss = ranking_loss(tf.constant(embeddings), batch.column_keys, batch.negative_groups, scale)
+    assert float(loss) == pytest.approx(ranking_by_hand(rows, embeddings, scale), rel=1e-5)
+
+
+def test_ranking_that_is_right_costs_little_and_one_that_is_wrong_much() -> None:
+    rows = make_rows(["甲"], ["子"], ["天"], [("甲", "子")], [0])
+    batch = batch_arrays(rows, hard_negatives=1)
+    right, wrong = tf.constant([[1.0, 0], [1, 0], [0, 1]]), tf.constant([[1.0, 0], [0, 1], [1, 0]])
+    keys = (batch.column_keys, batch.negative_groups)
+    assert float(ranking_loss(right, *keys, 10.0)) == pytest.approx(2 * math.exp(-10), rel=1e-3)
+    assert float(ranking_loss(wrong, *keys, 10.0)) == pytest.approx(
+        math.log(1 + math.exp(10) + 1), rel=1e-5
+    )

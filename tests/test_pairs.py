@@ -40,7 +40,7 @@ def naive_components(pairs: list[Pair]) -> list[list[str]]:
 def test_groups_are_the_connected_components_of_the_positives_in_first_seen_order(pairs):
     groups = join_pairs(pairs).groups
     components = naive_components(pairs)
-    assert [list(own) for own, _ in groups] == [c for c in components if len(c) > 1]
+    assert [list(own) for own, _ in groups if len(own) > 1] == [c for c in components if len(c) > 1]
 
 
 @given(pair_lists)
@@ -52,6 +52,8 @@ def test_negatives_are_the_negative_partners_of_a_groups_texts_and_never_its_own
     across = [(a, b) for a, b in negative if component[a] != component[b]]
     assert contradicting == len(negative) - len(across)
     for own, negatives in groups:
+        if len(own) == 1:
+            continue
         expected = {b for a, b in across if a in own} | {a for a, b in across if b in own}
         assert set(negatives) == expected
         assert len(negatives) == len(expected)
@@ -59,10 +61,37 @@ def test_negatives_are_the_negative_partners_of_a_groups_texts_and_never_its_own
 
 
 @given(pair_lists)
+def test_every_negative_pair_outside_the_groups_is_kept_once(pairs):
+    component = {text: c for c in naive_components(pairs) for text in c}
+    alone = {
+        frozenset((p.text1, p.text2))
+        for p in pairs
+        if p.label == 0
+        and p.text1 != p.text2
+        and len(component[p.text1]) == len(component[p.text2]) == 1
+    }
+    kept = [
+        frozenset((own[0], negative))
+        for own, negatives in join_pairs(pairs).groups
+        if len(own) == 1
+        for negative in negatives
+    ]
+    # Twice, where a text became a group after the pair had gone to the other.
+    assert set(kept) == alone
+
+
+@given(pair_lists)
 def test_negatives_are_symmetrical(pairs):
     groups = join_pairs(pairs).groups
-    of = {text: (set(own), set(negatives)) for own, negatives in groups for text in own}
+    of = {
+        text: (set(own), set(negatives))
+        for own, negatives in groups
+        if len(own) > 1
+        for text in own
+    }
     for own, negatives in groups:
+        if len(own) == 1:
+            continue
         for negative in negatives:
             assert negative not in of or of[negative][1] & set(own)
 
@@ -137,11 +166,11 @@ def test_what_cannot_be_used_is_counted():
     pairs = [
         Pair("a", "a", 1),  # a group of one text
         Pair("b", "c", 1),
-        Pair("d", "e", 0),  # neither is in a group
+        Pair("h", "e", 0),  # neither is in a group: e becomes one
         Pair("b", "d", 0),
         Pair("f", "f", 1),  # joined to g by the next
         Pair("f", "g", 1),
     ]
     joined = join_pairs(pairs)
-    assert joined.groups == [(("b", "c"), ("d",)), (("f", "g"), ())]
-    assert (joined.single, joined.without_group, joined.contradicting) == (1, 1, 0)
+    assert joined.groups == [(("b", "c"), ("d",)), (("e",), ("h",)), (("f", "g"), ())]
+    assert (joined.single, joined.contradicting) == (1, 0)

@@ -27,7 +27,9 @@ OTHER = {
     "encoder.dropout": 0.41,
     "encoder.pooling": "max",
     "loss.scale": 20.5,
-    "loss.hard_negatives": 1,
+    "loss.hard_negatives": 2,
+    "loss.ranking": 0.5,
+    "loss.ranking_scale": 21,
     "sampling.batch_groups": 129,
     "sampling.micro_batch_groups": 16,
     "sampling.method": "notebook",
@@ -40,6 +42,12 @@ OTHER = {
     "evaluation.metric": "f1",
     "evaluation.threshold": 0.8,
 }
+
+
+def changing(key: str) -> list[str]:
+    """Overrides that set another value, and what that value needs besides."""
+    needed = {"sampling.method": ["loss.hard_negatives=0", "loss.ranking=0"]}
+    return [*needed.get(key, []), f"{key}={yaml.safe_dump(OTHER[key], width=99)}"]
 
 
 def settings_of(model: type[BaseModel], prefix: str = "") -> list[str]:
@@ -127,7 +135,7 @@ class TestFile:
 
     @pytest.mark.parametrize("key", OTHER)
     def test_what_to_yaml_writes_is_read_back(self, write, key):
-        recipe = load_recipe("default", [f"{key}={yaml.safe_dump(OTHER[key], width=99)}"])
+        recipe = load_recipe("default", changing(key))
         again = load_recipe(write(recipe.to_yaml()))
         assert again == recipe
 
@@ -168,7 +176,7 @@ class TestToYaml:
 
     @pytest.mark.parametrize("key", OTHER)
     def test_changes_with_any_setting(self, key):
-        changed = load_recipe("default", [f"{key}={yaml.safe_dump(OTHER[key], width=99)}"])
+        changed = load_recipe("default", changing(key))
         assert changed.to_yaml() != load_recipe("default").to_yaml()
 
     def test_does_not_change_with_how_a_value_is_written(self, write):
@@ -312,7 +320,10 @@ class TestMistakes:
 
     def test_an_unknown_key_that_is_near_to_none_names_all(self):
         message = refusal("default", ["loss.qqqqq=1"])
-        assert "loss.qqqqq: unknown key; one of scale, hard_negatives?" in message
+        assert (
+            "loss.qqqqq: unknown key; one of scale, hard_negatives, ranking, ranking_scale?"
+            in message
+        )
 
     @pytest.mark.parametrize(
         ("overrides", "fragments"),
@@ -328,10 +339,10 @@ class TestMistakes:
         ],
     )
     def test_settings_that_do_not_fit_together(self, overrides, fragments):
-        message = refusal("default", overrides)
+        message = refusal("fast", overrides)
         assert [fragment for fragment in fragments if fragment not in message] == []
         for override in overrides:
-            load_recipe("default", [override])
+            load_recipe("fast", [override])
 
     def test_two_misfits_are_told_at_once(self):
         message = refusal(

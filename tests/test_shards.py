@@ -144,7 +144,7 @@ class TestWritten:
             "duplicate_texts_folded": 1,
             "pairs_read": 0,
             "contradicting_negatives_dropped": 0,
-            "negatives_without_group_dropped": 0,
+            "groups_of_one_text_kept": 0,
         }
         lengths = Counter(str(len(text)) for text in texts)
         assert manifest["texts_by_length"] == lengths

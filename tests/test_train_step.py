@@ -8,13 +8,13 @@ from siamese.batches import NO_TEXT, make_batch, part_count
 from siamese.encoder import build_encoder
 from siamese.groups import Group
 from siamese.loss import batch_loss
-from siamese.recipe import Encoder, Sampling, Text
+from siamese.recipe import Encoder, Loss, Sampling, Text
 from siamese.sampling import sample_rows
 from siamese.train_step import batch_loss_gradient, build_cached_step, build_plain_step
 from siamese.vocabulary import Vocabulary, count_characters
 
 # Texts of 1 to 40 characters; groups with no, one or three hard negatives, some of them texts of
-# other groups; two groups that share a text.
+# other groups; two groups that share a text; one of a single text.
 GROUPS = [
     Group(
         str(g),
@@ -26,8 +26,10 @@ GROUPS = [
     for g in range(24)
 ]
 GROUPS[5] = Group("5", (*GROUPS[5].texts, GROUPS[6].texts[0]), GROUPS[7].texts[:1])
+GROUPS[8] = Group("8", GROUPS[8].texts[:1], GROUPS[8].negatives)
 VOCABULARY = Vocabulary(count_characters(t for g in GROUPS for t in (*g.texts, *g.negatives)))
 SAMPLING = Sampling(batch_groups=24)
+LOSS = Loss(scale=20, hard_negatives=2, ranking=0.5, ranking_scale=10)
 
 
 def build():
@@ -54,9 +56,9 @@ def test_cached_gradients_equal_the_plain_ones(micro: int) -> None:
         model, optimizer = build()
         before = [v.numpy() for v in model.trainable_variables]
         if size:
-            step = build_cached_step(strategy, model, optimizer, 20.0)
+            step = build_cached_step(strategy, model, optimizer, LOSS)
         else:
-            step = build_plain_step(strategy, model, optimizer, 20.0, part_count(Text(), 48))
+            step = build_plain_step(strategy, model, optimizer, LOSS, part_count(Text(), 48))
         loss = float(step(batch_of(size)))
         after = [v.numpy() for v in model.trainable_variables]
         results.append((loss, [b - a for b, a in zip(before, after, strict=True)]))

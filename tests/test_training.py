@@ -70,12 +70,14 @@ TINY = (
 )
 
 
-def run_in(folder: Path, *settings: str, fresh: bool = True) -> RunFolder:
+def run_in(
+    folder: Path, *settings: str, fresh: bool = True, data: TrainingData = DATA
+) -> RunFolder:
     recipe = load_recipe("fast", [*TINY, *settings])
     run = RunFolder(folder)
     if fresh:
         run.start(recipe, {"hash": "tests"}, fresh=True)
-    fit(LocalContext(run), recipe, DATA, PAIRS, prepare(recipe, DATA, PAIRS))
+    fit(LocalContext(run), recipe, data, PAIRS, prepare(recipe, data, PAIRS))
     return run
 
 
@@ -252,9 +254,7 @@ def test_a_batch_in_parts_gives_the_step_of_a_batch_in_one(monkeypatch) -> None:
         _, model = build_encoder(recipe.encoder, prepared.embeddings)
         optimizer = build_optimizer(recipe.optimizer, 10)
         optimizer.build(model.trainable_variables)
-        step = build_plain_step(
-            tf.distribute.get_strategy(), model, optimizer, recipe.loss.scale, parts
-        )
+        step = build_plain_step(tf.distribute.get_strategy(), model, optimizer, recipe.loss, parts)
         batch = make_batch(rows, prepared.vocabulary, recipe.text, 1)
         assert sum(len(part) for part in batch.parts) == len(rows.texts)
         results.append((float(step(batch)), [w.numpy() for w in model.trainable_variables]))
@@ -275,9 +275,11 @@ def test_a_recipe_that_does_not_suit_the_data_is_refused(setting, words) -> None
         prepare(load_recipe("fast", [*TINY, setting]), DATA, PAIRS)
 
 
-def test_hard_negatives_that_are_not_there_are_refused() -> None:
-    with pytest.raises(UserError, match=r"hard_negatives=1, but the data set has none"):
-        prepare(load_recipe("fast", list(TINY)), replace(DATA, negatives=0), PAIRS)
+def test_hard_negatives_that_are_not_there_change_nothing(tmp_path) -> None:
+    none = replace(DATA, groups=[Group(g.id, g.texts) for g in DATA.groups], negatives=0)
+    without = ("loss.hard_negatives=0",)
+    runs = [run_in(tmp_path / "a", data=none), run_in(tmp_path / "b", *without, data=none)]
+    assert weights(runs[0]) == weights(runs[1])
 
 
 def test_what_a_kill_left_half_written_is_swept_on_resume(finished, tmp_path) -> None:

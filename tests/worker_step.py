@@ -5,7 +5,7 @@ import os
 import sys
 
 import numpy as np
-from test_train_step import GROUPS, SAMPLING, VOCABULARY, build
+from test_train_step import GROUPS, LOSS, SAMPLING, VOCABULARY, build
 
 import siamese.train_step
 from siamese.backend import tf
@@ -14,7 +14,6 @@ from siamese.recipe import Text
 from siamese.sampling import sample_rows
 from siamese.train_step import build_cached_step, build_plain_step
 
-HARD_NEGATIVES = 2
 MICRO_BATCH_GROUPS = 5  # divides no worker's share
 
 
@@ -31,19 +30,19 @@ def take_step(strategy, rank: int, world_size: int, cached: bool) -> tuple[float
         GROUPS,
         (len(GROUPS),),
         SAMPLING,
-        HARD_NEGATIVES,
+        LOSS.hard_negatives,
         seed=3,
         epoch=0,
         step=0,
         rank=rank,
         world_size=world_size,
     )
-    batch = make_batch(rows, VOCABULARY, Text(), HARD_NEGATIVES, micro)
+    batch = make_batch(rows, VOCABULARY, Text(), LOSS.hard_negatives, micro)
     if cached:
-        step = build_cached_step(strategy, model, optimizer, 20.0)
+        step = build_cached_step(strategy, model, optimizer, LOSS)
     else:
         parts = part_count(Text(), 2 * SAMPLING.batch_groups // world_size)
-        step = build_plain_step(strategy, model, optimizer, 20.0, parts)
+        step = build_plain_step(strategy, model, optimizer, LOSS, parts)
     loss = float(step(batch))
     after = [variable.numpy() for variable in model.trainable_variables]
     return loss, [b - a for b, a in zip(before, after, strict=True)]
