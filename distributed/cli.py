@@ -248,7 +248,10 @@ def tune(
 @app.command()
 def evaluate(
     model: Annotated[Path, typer.Argument(help="a model folder")],
-    pairs: Annotated[str, typer.Argument(help="labelled pairs")],
+    pairs: Annotated[str, typer.Argument(help="labelled pairs; with --retrieval, groups too")],
+    retrieval: Annotated[
+        bool, typer.Option("--retrieval", help="find each text's group mates among all texts")
+    ] = False,
     threshold: Annotated[
         str, typer.Option(help="`stored` with the model, `fit` on these pairs, or a number")
     ] = "stored",
@@ -256,9 +259,14 @@ def evaluate(
         Path | None, typer.Option("--json", help="write the metrics to this file")
     ] = None,
 ) -> None:
-    """Judge a model on labelled pairs."""
+    """Judge a model on labelled pairs, or on finding paraphrases among all texts."""
     number = _threshold(threshold)
     _check_file(json_file)
+    if retrieval:
+        if threshold != "stored":
+            raise UserError("--threshold has no effect with --retrieval, which ranks.")
+        _evaluate_retrieval(model, pairs, json_file)
+        return
     from siamese.evaluation import evaluate_scores, labels_of, pair_scores
     from siamese.files import write_json
     from siamese.model import SentenceEncoder, check_model_folder
@@ -274,6 +282,27 @@ def evaluate(
         write_json(json_file, metrics.as_dict())
     _print_metrics(metrics.as_dict(), f"threshold {threshold}")
     _say_cut({text for pair in labelled for text in (pair.text1, pair.text2)}, encoder)
+
+
+def _evaluate_retrieval(model: Path, source: str, json_file: Path | None) -> None:
+    from siamese.files import write_json
+    from siamese.group import ReadingCounts
+    from siamese.groups import read_groups
+    from siamese.model import SentenceEncoder, check_model_folder
+    from siamese.progress import progress
+    from siamese.retrieval import evaluate_retrieval
+
+    check_model_folder(model)
+    groups = list(read_groups([source], ReadingCounts()))
+    encoder = SentenceEncoder.load(model)
+    queries = len({text for group in groups if len(group.texts) > 1 for text in group.texts})
+    with progress("searching", queries, "queries") as advance:
+        found = evaluate_retrieval(
+            groups, encoder.encode, encoder.recipe.evaluation.similarity, advance
+        )
+    if json_file:
+        write_json(json_file, found.as_dict())
+    _print_metrics(found.as_dict(), "finding group mates among all texts")
 
 
 @app.command()

@@ -190,3 +190,15 @@ def test_steps_of_an_epoch() -> None:
 def test_fewer_groups_than_a_batch_are_refused_with_the_numbers() -> None:
     with pytest.raises(UserError, match=r"3 groups are .*batch_groups=8"):
         steps_per_epoch(Sampling(batch_groups=8), groups=3, texts=9)
+
+
+def test_a_group_of_one_text_gives_two_views_of_it_and_its_negative() -> None:
+    groups = [Group("a", ("甲", "乙"), ("丙", "丁")), Group("b", ("戊",), ("己",))]
+    sampling = Sampling(batch_groups=2)
+    for step_seed in range(20):
+        rows = sample_rows(groups, (2,), sampling, 1, seed=step_seed, epoch=0, step=0)
+        place = rows.own.index(("戊",))
+        assert rows.first[place] == rows.second[place] == "戊"
+        assert {rows.first[1 - place], rows.second[1 - place]} == {"甲", "乙"}
+        assert rows.negatives[rows.negative_groups.tolist().index(place)] == "己"
+        assert rows.noise[place] != rows.noise[place + 2]  # dropout makes two views
