@@ -46,7 +46,10 @@ OTHER = {
 
 def changing(key: str) -> list[str]:
     """Overrides that set another value, and what that value needs besides."""
-    needed = {"sampling.method": ["loss.hard_negatives=0", "loss.ranking=0"]}
+    needed = {
+        "sampling.method": ["loss.hard_negatives=0", "loss.ranking=0"],
+        "encoder.train_embeddings": ["encoder.vectors=train"],
+    }
     return [*needed.get(key, []), f"{key}={yaml.safe_dump(OTHER[key], width=99)}"]
 
 
