@@ -61,7 +61,7 @@ def write_sweep_report(
             partial(
                 sweep_plots.draw_parallel, logs=judged, winner=winner, space=space, metric=metric
             ),
-            (1.9 * (len(space.ranges) + 1) + 1.5, 5.2),
+            (1.4 * (len(space.ranges) + 1) + 1.5, 5.2),
         ),
     }
     if shares:

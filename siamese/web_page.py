@@ -35,6 +35,8 @@ th, td { padding: .35rem .6rem .35rem 0; border-bottom: 1px solid #e4e7eb; verti
 .pairs tr > :last-child, .counts tr > :last-child { text-align: right; padding-right: 0;
   width: auto; white-space: nowrap; font-variant-numeric: tabular-nums }
 .recipe td:first-child { white-space: nowrap }
+.trials th, .trials td:not(:last-child) { white-space: nowrap; padding-right: 1rem;
+  font-variant-numeric: tabular-nums }
 .recipe td:nth-child(2) { min-width: 5rem }
 @media (max-width: 36rem) {
   .recipe thead { display: none }
