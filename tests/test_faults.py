@@ -67,7 +67,7 @@ def test_a_hanging_worker_is_ended_and_the_weights_are_the_same(
 ) -> None:
     """The stopped one cannot end itself: its peer does, by its watchdog or TensorFlow's checks."""
     run = Running(
-        data, tmp_path / "run", "--workers", "2", "--stall-seconds", "8", address=cluster.address
+        data, tmp_path / "run", "--workers", "2", "--stall-seconds", "15", address=cluster.address
     )
     run.wait_for_step(200)
     stopped = workers(run)[1]
