@@ -20,7 +20,7 @@ quickstart: .venv/installed
 	@echo "data set  $(OUT)/data"
 
 test: .venv/installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest
 
 check: .venv/installed-test
 	$(BIN)/ruff check .
