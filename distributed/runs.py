@@ -1,15 +1,15 @@
 """Sorted runs: what a piece of the input becomes before groups are dealt to shards.
 
-A run is an Arrow file of groups in the order of a seeded hash of their ids. Any stretch of the
-order of all groups is one slice of every run, sorted together: so shards of exactly equal size can
-be written from more groups than fit in memory (an external merge sort).
+A run is an Arrow file of groups in the order of a seeded hash of their ids, those of one text last.
+Any stretch of the order of all groups is one slice of every run, sorted together: so shards of
+exactly equal size can be written from more groups than fit in memory (an external merge sort).
 """
 
 import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, product
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from siamese.folder import Folder
 from siamese.group import Group, ReadingCounts
 from siamese.pieces import Piece, read_piece
 
+# The bit of a key that puts groups of one text behind all others.
+_LONE = np.uint64(1 << 63)
 _RUN_SCHEMA = pa.schema([("key", pa.uint64()), *SCHEMA])
 # Bytes of a run at most, about: it is sorted in memory.
 RUN_BYTES = 64 << 20
@@ -96,8 +98,10 @@ def _record_batch(groups: Sequence[Group], seed: int) -> pa.RecordBatch:
     digests = [
         hashlib.blake2b(group.id.encode(), digest_size=8, salt=salt).digest() for group in groups
     ]
+    keys = np.frombuffer(b"".join(digests), ">u8").astype(np.uint64) >> np.uint64(1)
+    keys[[len(group.texts) == 1 for group in groups]] |= _LONE
     columns = [
-        pa.array(np.frombuffer(b"".join(digests), ">u8").astype(np.uint64)),
+        pa.array(keys),
         pa.array([group.id for group in groups], pa.string()),
         _lists([group.texts for group in groups]),
         _lists([group.negatives for group in groups]),
@@ -203,13 +207,13 @@ def repeated_id(scratch: Folder, keys: dict[str, np.ndarray]) -> tuple[str, int]
         scratch: where the runs are.
         keys: the sorted keys of each run.
     """
-    ordered = np.sort(np.concatenate(list(keys.values())))
+    ordered = np.sort(np.concatenate(list(keys.values())) & ~_LONE)
     same = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     # Two ids may have one key, if rarely: it is the ids that count.
     for key in same:
         seen: set[str] = set()
-        for name, own in keys.items():
-            start, end = np.searchsorted(own, key, "left"), np.searchsorted(own, key, "right")
+        for (name, own), either in product(keys.items(), (key, key | _LONE)):
+            start, end = np.searchsorted(own, either, "left"), np.searchsorted(own, either, "right")
             for batch in _read_rows(scratch, name, int(start), int(end)) if start < end else ():
                 for group_id in batch["group_id"].to_pylist():
                     if group_id in seen:

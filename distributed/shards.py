@@ -32,7 +32,7 @@ SCHEMA = pa.schema(
         ("negatives", pa.list_(pa.string())),
     ]
 )
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MANIFEST = "manifest.json"
 VOCABULARY = "vocabulary.json"
 # Groups in a Parquet row group, but for the last of a file: part of the format.
@@ -184,7 +184,7 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
         whole = (
             whole
             and len(manifest["files"]) > 0
-            and manifest["counts"].keys() >= {"texts_read", "negatives"}
+            and manifest["counts"].keys() >= {"texts_read", "negatives", "groups_of_one_text_kept"}
         )
         whole = whole and manifest.keys() >= {"vocabulary_sha256", "texts_by_length"}
     except (KeyError, TypeError, AttributeError):
@@ -221,6 +221,7 @@ def read_shards(folder: str | Path, verify: bool = True) -> tuple[TrainingData, 
     groups = ShardedGroups(place, {file["name"]: file["rows"] for file in manifest["files"]})
     data = TrainingData(
         groups=groups,
+        lone=manifest["counts"]["groups_of_one_text_kept"],
         row_groups=groups.row_groups,
         characters=vocabulary.counts,
         negatives=manifest["counts"]["negatives"],

@@ -22,7 +22,7 @@ NO_TEXT = np.iinfo(np.int64).min
 
 
 class Batch(NamedTuple):
-    """One worker's share of a batch: B groups, R = 2 B + H rows (see `sampling.Rows`).
+    """One worker's share of a batch: B groups, R rows (see `sampling.Rows`).
 
     Attributes:
         parts: characters of the rows, sorted by length; each part is int32 `[rows, time]`, and
@@ -33,8 +33,8 @@ class Batch(NamedTuple):
             was asked for and is not there, int64 `[columns]`: as many for every worker.
         own_groups: for each text of each group, the group's place in the share, int32 `[N]`.
         own_keys: the hash of that text, int64 `[N]`.
-        negative_groups: the group's place of each hard negative, then -1 for each that was asked
-            for and is not there, int32 `[columns - 2 B]`.
+        negative_pairs: the rows of two texts that are labelled as different, then -1 for what hard
+            negatives that are not there leave out, int32 `[N + 2 B hard negatives, 2]`.
     """
 
     parts: tuple[np.ndarray, ...]
@@ -43,7 +43,7 @@ class Batch(NamedTuple):
     column_keys: np.ndarray
     own_groups: np.ndarray
     own_keys: np.ndarray
-    negative_groups: np.ndarray
+    negative_pairs: np.ndarray
 
 
 def part_count(text: Text, rows: int) -> int:
@@ -71,16 +71,17 @@ def make_batch(
     groups = len(rows.own)
     own = [key for keys in rows.own for key in keys]
     keys = _hash([*texts, *own])
-    column_keys = np.full(groups * (2 + hard_negatives), NO_TEXT)
+    columns = groups * (2 + hard_negatives) + len(rows.lone)
+    column_keys = np.full(columns, NO_TEXT)
     column_keys[: len(texts)] = keys[: len(texts)]
-    negative_groups = np.full(groups * hard_negatives, -1, np.int32)
-    negative_groups[: len(rows.negatives)] = rows.negative_groups
+    negative_pairs = np.full((2 * groups * hard_negatives + len(rows.lone) // 2, 2), -1, np.int32)
+    negative_pairs[: len(rows.negative_pairs)] = rows.negative_pairs
     order = np.argsort([len(t) for t in texts], kind="stable")
     places = np.empty(len(texts), np.int32)
     places[order] = np.arange(len(texts), dtype=np.int32)
     width = text.max_length if text.padding == "max_length" else None
     if micro_batch_groups:
-        cuts = [*range(0, len(texts), micro_batch_groups * (2 + hard_negatives)), len(texts)]
+        cuts = [*range(0, len(texts), micro_batch_groups * columns // groups), len(texts)]
     else:
         ends = PART_ENDS if part_count(text, 2 * groups) > 1 else (1.0,)
         cuts = [0, *(int(end * len(texts)) for end in ends)]
@@ -94,7 +95,7 @@ def make_batch(
         column_keys=column_keys,
         own_groups=np.repeat(np.arange(groups, dtype=np.int32), [len(group) for group in rows.own]),
         own_keys=keys[len(texts) :],
-        negative_groups=negative_groups,
+        negative_pairs=negative_pairs,
     )
 
 

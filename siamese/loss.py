@@ -83,8 +83,7 @@ def batch_loss(
     gradients. Replicas hold the same number of groups and of columns.
 
     Args:
-        embeddings: of this replica's rows `[2 groups + hard negatives, dim]`, in the order of
-            `sampling.Rows`.
+        embeddings: of this replica's rows `[rows, dim]`, in the order of `sampling.Rows`.
         column_keys: as in `batches.Batch`, int64 `[columns]`.
         own_groups: the group of each of the groups' texts, int32 `[N]`.
         own_keys: the hash of each of those texts, int64 `[N]`.
@@ -108,39 +107,34 @@ def batch_loss(
 
 
 def ranking_loss(
-    embeddings: tf.Tensor, column_keys: tf.Tensor, negative_groups: tf.Tensor, scale: float
+    embeddings: tf.Tensor, groups: tf.Tensor, negative_pairs: tf.Tensor, scale: float
 ) -> tf.Tensor:
     """This replica's part of CoSENT's loss over the global batch (Su, 2022).
 
     `log(1 + sum exp(scale * (negative - positive)))` over all pairs of a negative pair's cosine and
     a positive pair's: labelled negatives should rank below positives. The sum is the product of
-    two, so that it takes no matrix. Positive are the two texts of a group; negative are both of
-    these with each of its hard negatives. Two views of one text are no positive pair here.
+    two, so that it takes no matrix. Positive are the two texts of a group.
 
     Called in a replica context; the parts of all replicas add up to the loss, and so do their
-    gradients. A batch without one of the two kinds has a loss of 0.
+    gradients. A batch without labelled negatives has a loss of 0.
 
     Args:
         embeddings: as in `batch_loss`.
-        column_keys: as in `batches.Batch`, int64 `[columns]`.
-        negative_groups: as there, int32 `[columns - 2 groups]`.
+        groups: the number of groups.
+        negative_pairs: as in `batches.Batch`, int32 `[pairs, 2]`.
         scale: multiplies the cosines.
 
     Returns:
         A scalar.
     """
     replica = tf.distribute.get_replica_context()
-    unit = unit_columns(embeddings, column_keys)
-    pairs = tf.shape(unit)[0] - tf.shape(negative_groups)[0]
-    first, second, negatives = unit[: pairs // 2], unit[pairs // 2 : pairs], unit[pairs:]
-    there = negative_groups >= 0
-    own = tf.maximum(negative_groups, 0)
-    far = [tf.reduce_sum(negatives * tf.gather(texts, own), axis=1) for texts in (first, second)]
-    far_logits = tf.where(tf.tile(there, [2]), scale * tf.concat(far, axis=0), _NONE)
-    two_texts = column_keys[: pairs // 2] != column_keys[pairs // 2 : pairs]
-    near_logits = tf.where(two_texts, -scale * tf.reduce_sum(first * second, axis=1), _NONE)
+    unit = tf.math.l2_normalize(embeddings, axis=1, epsilon=1e-12)
+    near = tf.reduce_sum(unit[:groups] * unit[groups : 2 * groups], axis=1)
+    one, other = tf.unstack(tf.gather(unit, tf.maximum(negative_pairs, 0)), axis=1)
+    far = tf.reduce_sum(one * other, axis=1)
+    far_logits = tf.where(negative_pairs[:, 0] >= 0, scale * far, _NONE)
     far_sum = tf.reduce_logsumexp(replica.all_gather(far_logits, axis=0))
-    near_sum = tf.reduce_logsumexp(replica.all_gather(near_logits, axis=0))
+    near_sum = tf.reduce_logsumexp(replica.all_gather(-scale * near, axis=0))
     return tf.nn.softplus(far_sum + near_sum) / tf.cast(replica.num_replicas_in_sync, tf.float32)
 
 

@@ -76,7 +76,11 @@ class Loss(Section):
 
     scale: float = Field(20.0, gt=0, description="multiplies the cosines before the softmax")
     hard_negatives: int = Field(
-        0, ge=0, le=64, description="labelled negatives drawn per group, as further columns"
+        0,
+        ge=0,
+        le=64,
+        description="labelled negatives drawn per group, as further columns; if any, as many "
+        "negative pairs of texts that are in no group are drawn as a batch has groups",
     )
     ranking: float = Field(
         0.0,

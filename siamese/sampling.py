@@ -23,32 +23,35 @@ NOTEBOOK_TEXTS_PER_STEP = 512
 
 @dataclass(frozen=True)
 class Rows:
-    """The texts of one worker's share of a batch of B groups.
+    """The texts of one worker's share of a batch: B groups, and N labelled negative pairs.
 
-    The rows of the encoder's batch are the first texts, then the second texts, then the hard
-    negatives: row `i` and row `i + B` are a positive pair. Of a group of one text they are the same
-    text, which dropout makes two views of (SimCSE, Gao et al., 2021).
+    The rows of the encoder's batch are the groups' first texts, then their second texts, then the
+    one and then the other texts of the negative pairs, then the hard negatives: row `i` and row
+    `i + B` are a positive pair.
 
     Attributes:
         first: one text per group `[B]`.
         second: another text of the same group `[B]`.
-        negatives: hard negatives of any of the groups `[H]`; they are negatives to every row.
-        own: for each group, its texts: none of them may serve as its negative `[B]`.
-        negative_groups: the group's place of each of the negatives, int32 `[H]`.
-        noise: what each row's dropout is drawn from, uint32 `[2 B + H]`.
+        lone: the texts of groups of one text, then one negative of each `[2 N]`.
+        negatives: hard negatives of any of the groups `[H]`.
+        own: for each group, its texts: none of them may serve as its negative `[B]`. Every other
+            row is a negative to every group.
+        negative_pairs: the rows of two texts that are labelled as different, int32 `[N + 2 H, 2]`.
+        noise: what each row's dropout is drawn from, uint32 `[2 B + 2 N + H]`.
     """
 
     first: list[str]
     second: list[str]
+    lone: list[str]
     negatives: list[str]
     own: list[tuple[str, ...]]
-    negative_groups: np.ndarray
+    negative_pairs: np.ndarray
     noise: np.ndarray
 
     @property
     def texts(self) -> list[str]:
-        """All rows `[2 B + H]`."""
-        return self.first + self.second + self.negatives
+        """All rows `[2 B + 2 N + H]`."""
+        return self.first + self.second + self.lone + self.negatives
 
 
 def steps_per_epoch(sampling: Sampling, groups: int, texts: int) -> int:
@@ -74,7 +77,7 @@ def steps_per_epoch(sampling: Sampling, groups: int, texts: int) -> int:
 
 
 def batch_indices(
-    sampling: Sampling,
+    size: int,
     row_groups: tuple[int, ...],
     seed: int,
     epoch: int,
@@ -90,7 +93,7 @@ def batch_indices(
     groups only. Which groups make a batch does not depend on the number of workers.
 
     Args:
-        sampling: the recipe's section.
+        size: groups in the global batch.
         row_groups: the number of groups in each row group of the data set, in order.
         seed: the recipe's seed.
         epoch: from 0.
@@ -100,13 +103,6 @@ def batch_indices(
     Returns:
         int64 `[places in the share]`.
     """
-    size = sampling.batch_groups
-    if sampling.method == "notebook":
-        # The notebook shuffles the whole list before every step: each batch is a draw of its own.
-        drawn = np.random.default_rng((seed, epoch, step)).choice(
-            sum(row_groups), size, replace=False
-        )
-        return drawn[share]
     order, ends, starts = _epoch_order(row_groups, seed, epoch)
     steps = int(ends[-1]) // size
     longest = max(WINDOW_GROUPS // size, 1)
@@ -127,7 +123,7 @@ def batch_indices(
     return indices
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _epoch_order(
     row_groups: tuple[int, ...], seed: int, epoch: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -151,10 +147,14 @@ def sample_rows(
     seed: int,
     epoch: int,
     step: int,
+    lone: int = 0,
     rank: int = 0,
     world_size: int = 1,
 ) -> Rows:
     """Draw the rows of one worker's share of one global batch.
+
+    With hard negatives, as many groups of one text are drawn beside the batch's groups, in passes
+    of their own, and with each of them one of its labelled negatives.
 
     Args:
         groups: all groups; only those of the share are read.
@@ -164,12 +164,19 @@ def sample_rows(
         seed: the recipe's seed.
         epoch: from 0.
         step: within the epoch, from 0.
+        lone: the number of groups of one text, which are the last ones.
         rank: of this worker.
         world_size: number of workers; divides `sampling.batch_groups`.
     """
     size = sampling.batch_groups
     share = slice(rank * size // world_size, (rank + 1) * size // world_size)
-    indices = batch_indices(sampling, row_groups, seed, epoch, step, share)
+    of_texts, of_lone = _split(row_groups, sum(row_groups) - lone)
+    if sampling.method == "notebook":
+        # The notebook shuffles the whole list before every step: each batch is a draw of its own.
+        drawn = np.random.default_rng((seed, epoch, step))
+        indices = drawn.choice(sum(of_texts), size, replace=False)[share]
+    else:
+        indices = batch_indices(size, of_texts, seed, epoch, step, share)
     # Drawn for the whole batch, so that a group's texts do not depend on who draws them.
     texts = 2 + hard_negatives
     chances = np.random.default_rng((seed, epoch, step, 1)).random((size, texts))[share]
@@ -187,22 +194,73 @@ def sample_rows(
         joined = [one + two for one, two in zip(ones, twos, strict=True)]
         turned = [two + one for one, two in zip(ones, twos, strict=True)]
         own: list[tuple[str, ...]] = list(zip(joined, turned, strict=True))
-        return Rows(joined, turned, [], own, np.zeros(0, np.int32), noise[:, :2].ravel(order="F"))
-    # One of the others: skip the first text's place. A group of one text has no other.
+        noise = noise[:, :2].ravel(order="F")
+        return Rows(joined, turned, [], [], own, np.zeros((0, 2), np.int32), noise)
     second = (chances[:, 1] * (sizes - 1)).astype(np.int64)
-    second += (second >= first) & (sizes > 1)
+    second += second >= first  # one of the others: skip the first text's place
     negatives = [
         _draw(group.negatives, row) for group, row in zip(members, chances[:, 2:], strict=True)
     ]
-    drawn = np.array([len(texts) for texts in negatives])[:, None] > np.arange(hard_negatives)
+    drawn_of = np.array([len(texts) for texts in negatives])
+
+    pairs, pairs_noise = [], np.zeros((0, 2), np.uint32)
+    if lone and hard_negatives:
+        at = epoch * (sum(of_texts) // size) + step
+        places = sum(of_texts) + _lone_indices(size, of_lone, seed, at, share)
+        rng = np.random.default_rng((seed, epoch, step, 5))
+        chances = rng.random((size, 1))[share]
+        pairs_noise = rng.integers(2**32, size=(size, 2), dtype=np.uint32)[share]
+        found = [groups[place] for place in places]
+        pairs = [
+            (group.texts[0], *_draw(group.negatives, row))
+            for group, row in zip(found, chances, strict=True)
+        ]
     return Rows(
         [group.texts[i] for group, i in zip(members, first, strict=True)],
         [group.texts[i] for group, i in zip(members, second, strict=True)],
+        [text for side in zip(*pairs, strict=True) for text in side],
         list(chain.from_iterable(negatives)),
         [group.texts for group in members],
-        np.repeat(np.arange(len(members), dtype=np.int32), [len(texts) for texts in negatives]),
-        np.concatenate([noise[:, 0], noise[:, 1], noise[:, 2:][drawn]]),
+        _negative_pairs(drawn_of, len(pairs)),
+        np.concatenate(
+            [
+                *noise[:, :2].T,
+                *pairs_noise.T,
+                noise[:, 2:][drawn_of[:, None] > np.arange(hard_negatives)],
+            ]
+        ),
     )
+
+
+@lru_cache(maxsize=4)
+def _split(row_groups: tuple[int, ...], first: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The row groups of the first so many groups, and of the others; one may be in both."""
+    ends = np.cumsum(row_groups)
+    sides = np.diff(np.minimum(ends, first), prepend=0), np.diff(np.maximum(ends, first))
+    before = tuple(n for n in sides[0].tolist() if n)
+    after = (max(int(ends[0]) - first, 0), *sides[1].tolist())
+    return before, tuple(n for n in after if n)
+
+
+def _lone_indices(
+    size: int, row_groups: tuple[int, ...], seed: int, step: int, share: slice
+) -> np.ndarray:
+    """Groups of one text, by their place among these; of fewer than a batch some come again."""
+    steps = sum(row_groups) // size
+    if steps:
+        return batch_indices(size, row_groups, seed, step // steps, step % steps, share)
+    order = np.random.default_rng((seed, step, 6)).permutation(sum(row_groups))
+    return np.resize(order, size)[share]
+
+
+def _negative_pairs(drawn: np.ndarray, lone: int) -> np.ndarray:
+    """As in `Rows`, from the number of hard negatives of each group `[B]`."""
+    groups = len(drawn)
+    own = np.repeat(np.arange(groups), drawn)
+    negatives = 2 * (groups + lone) + np.arange(len(own))
+    one = 2 * groups + np.arange(lone)
+    sides = np.concatenate([one, own, own + groups]), np.concatenate([one + lone, *[negatives] * 2])
+    return np.stack(sides, axis=1).astype(np.int32)
 
 
 def _draw(texts: tuple[str, ...], chances: np.ndarray) -> list[str]:

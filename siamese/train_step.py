@@ -23,7 +23,7 @@ _KEYS = (
     tf.TensorSpec([None], tf.int64),  # column_keys
     tf.TensorSpec([None], tf.int32),  # own_groups
     tf.TensorSpec([None], tf.int64),  # own_keys
-    tf.TensorSpec([None], tf.int32),  # negative_groups
+    tf.TensorSpec([None, 2], tf.int32),  # negative_pairs
 )
 # Rows times columns that the loss of gradient caching compares at once: 16 MiB a matrix.
 COMPARED_AT_ONCE = 1 << 22
@@ -60,7 +60,7 @@ def build_plain_step(
         column_keys: tf.Tensor,
         own_groups: tf.Tensor,
         own_keys: tf.Tensor,
-        negative_groups: tf.Tensor,
+        negative_pairs: tf.Tensor,
     ) -> tf.Tensor:
         with tf.GradientTape() as tape:
             encoded = tf.concat(list(map(encode, ids, noise)), axis=0)
@@ -68,7 +68,7 @@ def build_plain_step(
             loss = batch_loss(embeddings, column_keys, own_groups, own_keys, recipe.scale)
             if recipe.ranking:
                 loss += recipe.ranking * ranking_loss(
-                    embeddings, column_keys, negative_groups, recipe.ranking_scale
+                    embeddings, own_groups[-1] + 1, negative_pairs, recipe.ranking_scale
                 )
         optimizer.apply(_dense(tape.gradient(loss, variables)), variables)
         return loss
@@ -114,7 +114,7 @@ def build_cached_step(
         return _dense(tape.gradient(embeddings, variables, output_gradients=gradient))
 
     def replica_gradient(embeddings: tf.Tensor, *keys: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        column_keys, own_groups, own_keys, negative_groups = keys
+        column_keys, own_groups, own_keys, negative_pairs = keys
         loss, gradient = batch_loss_gradient(
             embeddings, column_keys, own_groups, own_keys, recipe.scale
         )
@@ -123,7 +123,7 @@ def build_cached_step(
         with tf.GradientTape() as tape:
             tape.watch(embeddings)
             ranking = recipe.ranking * ranking_loss(
-                embeddings, column_keys, negative_groups, recipe.ranking_scale
+                embeddings, own_groups[-1] + 1, negative_pairs, recipe.ranking_scale
             )
         return loss + ranking, gradient + tape.gradient(ranking, embeddings)
 
@@ -144,7 +144,7 @@ def build_cached_step(
             batch.column_keys,
             batch.own_groups,
             batch.own_keys,
-            batch.negative_groups,
+            batch.negative_pairs,
         )
         # From the order of the rows back to that of the parts.
         of_parts = tf.scatter_nd(batch.places[:, None], gradient, tf.shape(gradient))

@@ -73,7 +73,7 @@ def _fit(
     sampling = recipe.sampling
     # Columns for negatives that no group has would be compared for nothing.
     hard_negatives = recipe.loss.hard_negatives if data.negatives else 0
-    steps = steps_per_epoch(sampling, len(data.groups), data.texts_read)
+    steps = steps_per_epoch(sampling, len(data.groups) - data.lone, data.texts_read)
     with context.strategy.scope():
         model, model_with_dropout = build_encoder(recipe.encoder, prepared.embeddings)
         optimizer = build_optimizer(recipe.optimizer, steps * recipe.training.epochs)
@@ -124,6 +124,7 @@ def _fit(
             seed=recipe.seed,
             epoch=at.epoch,
             step=step,
+            lone=data.lone,
             rank=context.rank,
             world_size=context.world_size,
         )

@@ -20,7 +20,8 @@ class TrainingData:
     """Groups, and what is known about their texts.
 
     Attributes:
-        groups: groups of two different texts or more.
+        groups: groups of two different texts or more, then those of one text and its negatives.
+        lone: the number of the latter.
         row_groups: the number of groups in each part that is read at once, in order.
         characters: how often each character occurs in the texts that were read.
         negatives: hard negatives of all groups.
@@ -29,6 +30,7 @@ class TrainingData:
     """
 
     groups: Sequence[Group]
+    lone: int
     row_groups: Sequence[int]
     characters: Mapping[str, int]
     negatives: int
@@ -61,7 +63,7 @@ def prepare(
         UserError: there are fewer groups than a batch has, the learning rate would never be
             reached, or the vectors cannot be used.
     """
-    steps = steps_per_epoch(recipe.sampling, len(data.groups), data.texts_read)
+    steps = steps_per_epoch(recipe.sampling, len(data.groups) - data.lone, data.texts_read)
     steps *= recipe.training.epochs
     if recipe.optimizer.warmup_steps >= steps:
         raise UserError(

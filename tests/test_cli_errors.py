@@ -264,7 +264,7 @@ class TestTrain:
             ("part-00000.parquet", b"PAR1", ["part-00000.parquet", "altered"]),
             ("vocabulary.json", b"{}", ["vocabulary.json", "altered"]),
             ("manifest.json", b"", ["manifest.json", "damaged"]),
-            ("manifest.json", b'{"schema_version": 1}', ["manifest.json"]),
+            ("manifest.json", b'{"schema_version": 2}', ["manifest.json"]),
             ("manifest.json", b'{"schema_version": 9}', ["manifest.json", "version 9"]),
         ],
     )

@@ -41,10 +41,11 @@ def batch_arrays(rows: Rows, hard_negatives: int = 2):
     return make_batch(rows, Vocabulary(count_characters(rows.texts)), Text(), hard_negatives)
 
 
-def make_rows(first, second, negatives, own, groups=None) -> Rows:
-    noise = np.arange(len(first) + len(second) + len(negatives), dtype=np.uint32)
-    places = np.array(groups or [0] * len(negatives), np.int32)
-    return Rows(first, second, negatives, own, places, noise)
+def make_rows(first, second, negatives, own, negative_pairs=(), lone=()) -> Rows:
+    texts = len(first) + len(second) + len(negatives) + len(lone)
+    pairs = np.array(negative_pairs, np.int32).reshape(-1, 2)
+    noise = np.arange(texts, dtype=np.uint32)
+    return Rows(first, second, list(lone), negatives, own, pairs, noise)
 
 
 ROWS = {
@@ -59,6 +60,9 @@ ROWS = {
     ),
     "groups that share a text": make_rows(
         ["甲", "乙", "丙"], ["子", "甲", "寅"], ["天"], [("甲", "子"), ("乙", "甲"), ("丙", "寅")]
+    ),
+    "negative pairs of texts that are in no group, or in one": make_rows(
+        ["甲", "乙"], ["子", "丑"], ["天"], [("甲", "子"), ("乙", "丑", "午")], lone=["人", "午"]
     ),
 }
 
@@ -154,12 +158,8 @@ def ranking_by_hand(rows: Rows, embeddings: np.ndarray, scale: float) -> float:
     """The definition, one pair of pairs at a time."""
     groups = len(rows.own)
     z = unit(embeddings.astype(np.float64))
-    near = [z[g] @ z[g + groups] for g in range(groups) if rows.first[g] != rows.second[g]]
-    far = [
-        z[row] @ z[2 * groups + number]
-        for number, group in enumerate(rows.negative_groups)
-        for row in (group, group + groups)
-    ]
+    near = [z[g] @ z[g + groups] for g in range(groups)]
+    far = [z[one] @ z[other] for one, other in rows.negative_pairs]
     return math.log(1 + sum(math.exp(scale * (f - n)) for f in far for n in near))
 
 
@@ -169,13 +169,12 @@ RANKED = {
         ["子", "丑", "寅"],
         ["天", "地", "人"],
         [("甲", "子"), ("乙", "丑"), ("丙", "寅")],
-        [0, 2, 2],
+        [(0, 6), (2, 7), (2, 8), (3, 6), (5, 7), (5, 8)],
     ),
-    "a group of one text is no positive pair": make_rows(
-        ["甲", "乙"], ["子", "乙"], ["天", "地"], [("甲", "子"), ("乙",)], [0, 1]
+    "pairs of texts that are in no group": make_rows(
+        ["甲", "乙"], ["子", "丑"], [], [("甲", "子"), ("乙", "丑")], [(4, 5)], lone=["天", "地"]
     ),
     "no negatives": make_rows(["甲", "乙"], ["子", "丑"], [], [("甲", "子"), ("乙", "丑")]),
-    "no positives": make_rows(["甲"], ["甲"], ["天"], [("甲",)], [0]),
 }
 
 
@@ -185,15 +184,15 @@ def test_ranking_equals_its_definition(name: str, scale: float) -> None:
     rows = RANKED[name]
     embeddings = np.random.default_rng(4).normal(size=(len(rows.texts), 5)).astype(np.float32)
     batch = batch_arrays(rows)
-    loss = ranking_loss(tf.constant(embeddings), batch.column_keys, batch.negative_groups, scale)
+    loss = ranking_loss(tf.constant(embeddings), len(rows.own), batch.negative_pairs, scale)
     assert float(loss) == pytest.approx(ranking_by_hand(rows, embeddings, scale), rel=1e-5)
 
 
 def test_ranking_that_is_right_costs_little_and_one_that_is_wrong_much() -> None:
-    rows = make_rows(["甲"], ["子"], ["天"], [("甲", "子")], [0])
+    rows = make_rows(["甲"], ["子"], ["天"], [("甲", "子")], [(0, 2), (1, 2)])
     batch = batch_arrays(rows, hard_negatives=1)
     right, wrong = tf.constant([[1.0, 0], [1, 0], [0, 1]]), tf.constant([[1.0, 0], [0, 1], [1, 0]])
-    keys = (batch.column_keys, batch.negative_groups)
+    keys = (1, batch.negative_pairs)
     assert float(ranking_loss(right, *keys, 10.0)) == pytest.approx(2 * math.exp(-10), rel=1e-3)
     assert float(ranking_loss(wrong, *keys, 10.0)) == pytest.approx(
         math.log(1 + math.exp(10) + 1), rel=1e-5

@@ -59,7 +59,10 @@ def test_an_epoch_takes_each_group_once_at_most(groups, size, window, seed, data
     steps = steps_per_epoch(sampling, groups, 0)
     with patch("siamese.sampling.WINDOW_GROUPS", window):
         drawn = np.concatenate(
-            [batch_indices(sampling, row_groups, seed, epoch=2, step=s) for s in range(steps)]
+            [
+                batch_indices(sampling.batch_groups, row_groups, seed, epoch=2, step=s)
+                for s in range(steps)
+            ]
         )
     assert len(set(drawn.tolist())) == len(drawn) == steps * sampling.batch_groups
     assert drawn.min() >= 0 and drawn.max() < groups
@@ -71,7 +74,7 @@ def test_every_two_groups_meet_in_a_batch_about_equally_often() -> None:
     together = np.zeros((12, 12))
     for epoch in range(3000):
         for step in range(3):
-            batch = batch_indices(sampling, (5, 4, 3), 1, epoch, step)
+            batch = batch_indices(sampling.batch_groups, (5, 4, 3), 1, epoch, step)
             together[np.ix_(batch, batch)] += 1
     apart = together[~np.eye(12, dtype=bool)]
     # 3 batches of 4: two given groups meet with probability 3/11 (818 of 3000, deviation 24) on
@@ -87,7 +90,10 @@ def test_a_worker_reads_its_part_of_the_row_groups_only() -> None:
     read: list[set[int]] = []
     for rank in range(4):
         share = slice(rank * 16, (rank + 1) * 16)
-        indices = [batch_indices(sampling, row_groups, 1, 0, step, share) for step in range(62)]
+        indices = [
+            batch_indices(sampling.batch_groups, row_groups, 1, 0, step, share)
+            for step in range(62)
+        ]
         read.append(set(np.searchsorted(ends, np.concatenate(indices), side="right").tolist()))
     assert sum(map(len, read)) <= 40 + 3
     assert all(len(groups) <= 11 for groups in read)
@@ -192,13 +198,75 @@ def test_fewer_groups_than_a_batch_are_refused_with_the_numbers() -> None:
         steps_per_epoch(Sampling(batch_groups=8), groups=3, texts=9)
 
 
-def test_a_group_of_one_text_gives_two_views_of_it_and_its_negative() -> None:
-    groups = [Group("a", ("甲", "乙"), ("丙", "丁")), Group("b", ("戊",), ("己",))]
-    sampling = Sampling(batch_groups=2)
-    for step_seed in range(20):
-        rows = sample_rows(groups, (2,), sampling, 1, seed=step_seed, epoch=0, step=0)
-        place = rows.own.index(("戊",))
-        assert rows.first[place] == rows.second[place] == "戊"
-        assert {rows.first[1 - place], rows.second[1 - place]} == {"甲", "乙"}
-        assert rows.negatives[rows.negative_groups.tolist().index(place)] == "己"
-        assert rows.noise[place] != rows.noise[place + 2]  # dropout makes two views
+LONE = [Group(f"l{g}", (f"l{g}t",), tuple(f"l{g}n{n}" for n in range(1 + g % 3))) for g in range(9)]
+
+
+@given(st.integers(1, 9), seeds, st.integers(0, 9), st.sampled_from([1, 2, 4]), st.data())
+def test_as_many_labelled_negative_pairs_are_drawn_beside_the_groups(
+    lone, seed, epoch, workers, data
+) -> None:
+    groups = make_groups([3] * 9) + LONE[:lone]
+    row_groups, sampling = cut(len(groups), data), Sampling(batch_groups=4)
+    whole, *shares = [
+        sample_rows(
+            groups,
+            row_groups,
+            sampling,
+            2,
+            seed=seed,
+            epoch=epoch,
+            step=1,
+            lone=lone,
+            rank=rank,
+            world_size=size,
+        )
+        for size in (1, workers)
+        for rank in range(size)
+    ]
+    texts, negatives = whole.lone[:4], whole.lone[4:]
+    assert len(set(texts)) == min(lone, 4)
+    for text, negative in zip(texts, negatives, strict=True):
+        assert negative in groups[9 + int(text[1])].negatives
+    assert all(own[0].startswith("g") for own in whole.own)
+    assert [t for s in shares for t in s.lone[: 4 // workers]] == texts
+    assert [t for s in shares for t in s.lone[4 // workers :]] == negatives
+    noise = {}
+    for rows in shares:
+        of = rows.noise[2 * len(rows.own) :].tolist()
+        noise |= dict(zip(zip(rows.lone, of[: len(rows.lone)], strict=False), of, strict=False))
+    of_whole = whole.noise[8:16].tolist()
+    assert set(zip(whole.lone, of_whole, strict=True)) == noise.keys()
+
+
+def test_a_pass_takes_each_group_of_one_text_once() -> None:
+    groups = make_groups([2] * 9) + LONE
+    drawn: list[str] = []
+    for at in range(8):  # two steps an epoch, and two a pass
+        rows = sample_rows(
+            groups,
+            (7, 8, 3),
+            Sampling(batch_groups=4),
+            1,
+            seed=3,
+            epoch=at // 2,
+            step=at % 2,
+            lone=9,
+        )
+        drawn += rows.lone[:4]
+    passes = [set(drawn[start : start + 8]) for start in range(0, 32, 8)]
+    assert all(len(texts) == 8 for texts in passes) and len(set(drawn)) == 9
+
+
+def test_negative_pairs_are_rows_of_texts_that_are_labelled_as_different() -> None:
+    groups = make_groups([3] * 8) + LONE
+    rows = sample_rows(groups, (17,), Sampling(batch_groups=8), 2, seed=1, epoch=0, step=0, lone=9)
+    labelled = {(text, far) for group in groups for text in group.texts for far in group.negatives}
+    pairs = [(rows.texts[one], rows.texts[other]) for one, other in rows.negative_pairs]
+    assert len(set(pairs)) == len(pairs) == 8 + 2 * len(rows.negatives)
+    assert set(pairs) <= labelled
+
+
+def test_without_hard_negatives_groups_of_one_text_are_left_out() -> None:
+    groups = make_groups([2] * 4) + LONE
+    rows = sample_rows(groups, (13,), Sampling(batch_groups=4), 0, seed=1, epoch=0, step=0, lone=9)
+    assert not rows.lone and len(rows.texts) == len(rows.noise) == 8

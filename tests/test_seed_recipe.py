@@ -63,6 +63,7 @@ def ours():
     pairs = read_pairs([str(SAMPLE / "df_test.txt")])
     data = TrainingData(
         groups=groups,
+        lone=0,
         row_groups=(len(groups),),
         characters=counts.characters,
         negatives=0,

@@ -131,7 +131,7 @@ class TestWritten:
         texts = [text for group in groups for text in group.texts]
         negatives = [text for group in groups for text in group.negatives]
         read = Counter("".join([*texts, *negatives, "一句", "一句"]))
-        assert manifest["schema_version"] == 1
+        assert manifest["schema_version"] == 2
         assert manifest["options"] == {"rows_per_shard": 25, "seed": 1}
         assert manifest["counts"] == {
             "groups": 103,
@@ -257,8 +257,8 @@ class TestRead:
             lambda text: text[: len(text) // 2],
             lambda text: "[]",
             lambda text: "{}",
-            lambda text: text.replace('"schema_version": 1', '"schema_version": 2'),
-            lambda text: '{"schema_version": 1}',
+            lambda text: text.replace('"schema_version": 2', '"schema_version": 1'),
+            lambda text: '{"schema_version": 2}',
             lambda text: text.replace('"files"', '"shards"'),
             lambda text: text.replace('"sha256"', '"md5"'),
             lambda text: text.replace('"vocabulary_sha256"', '"vocabulary"'),
@@ -397,6 +397,27 @@ def test_an_id_that_occurs_twice_is_refused(tmp_path):
     assert not (tmp_path / "data").exists()
 
 
+def test_groups_of_one_text_come_last(tmp_path):
+    rows = [{"id": n, "texts": ["甲", "乙"][: 1 + n % 2], "negatives": ["丙"]} for n in range(200)]
+    path = tmp_path / "in.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    manifest = shard([str(path)], tmp_path / "data", rows_per_shard=30)
+    assert manifest["counts"]["groups_of_one_text_kept"] == 100
+    groups = list(chain(*parquet_rows(tmp_path / "data")))
+    assert [len(group.texts) for group in groups] == [2] * 100 + [1] * 100
+    numbers = [int(group.id) for group in groups]
+    assert numbers[:100] != sorted(numbers[:100]) and numbers[100:] != sorted(numbers[100:])
+    assert read_shards(tmp_path / "data")[0].lone == 100
+
+
+def test_an_id_of_a_group_of_one_text_and_of_another_is_refused(tmp_path):
+    path = tmp_path / "in.jsonl"
+    rows = [{"id": 1, "texts": ["甲", "乙"]}, {"id": 1, "texts": ["丙"], "negatives": ["丁"]}]
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    with pytest.raises(UserError, match="group '1' occurs more than once"):
+        shard([str(path)], tmp_path / "data")
+
+
 @pytest.mark.parametrize("alike", [1, 5])
 def test_ids_of_one_hash_are_told_apart(source, tmp_path, monkeypatch, alike):
     """Shards are cut between groups whose ids have the same hash, and ids decide the order."""
@@ -404,7 +425,7 @@ def test_ids_of_one_hash_are_told_apart(source, tmp_path, monkeypatch, alike):
 
     class Hash:
         def __init__(self, data, digest_size, salt):
-            self.key = len(data) % alike
+            self.key = len(data) % alike * 2  # the last bit gives way to another
 
         def digest(self):
             return self.key.to_bytes(8, "big")

@@ -14,7 +14,7 @@ from siamese.train_step import batch_loss_gradient, build_cached_step, build_pla
 from siamese.vocabulary import Vocabulary, count_characters
 
 # Texts of 1 to 40 characters; groups with no, one or three hard negatives, some of them texts of
-# other groups; two groups that share a text; one of a single text.
+# other groups; two groups that share a text; at the end five of a single text.
 GROUPS = [
     Group(
         str(g),
@@ -26,7 +26,8 @@ GROUPS = [
     for g in range(24)
 ]
 GROUPS[5] = Group("5", (*GROUPS[5].texts, GROUPS[6].texts[0]), GROUPS[7].texts[:1])
-GROUPS[8] = Group("8", GROUPS[8].texts[:1], GROUPS[8].negatives)
+LONE = 5
+GROUPS += [Group(f"l{n}", (f"独{n}",), (f"反{n}{n}", GROUPS[n].texts[0])) for n in range(LONE)]
 VOCABULARY = Vocabulary(count_characters(t for g in GROUPS for t in (*g.texts, *g.negatives)))
 SAMPLING = Sampling(batch_groups=24)
 LOSS = Loss(scale=20, hard_negatives=2, ranking=0.5, ranking_scale=10)
@@ -44,7 +45,7 @@ def build():
 
 
 def batch_of(micro_batch_groups: int | None, hard_negatives: int = 2):
-    rows = sample_rows(GROUPS, (24,), SAMPLING, hard_negatives, seed=3, epoch=0, step=0)
+    rows = sample_rows(GROUPS, (29,), SAMPLING, hard_negatives, seed=3, epoch=0, step=0, lone=LONE)
     return make_batch(rows, VOCABULARY, Text(), hard_negatives, micro_batch_groups)
 
 

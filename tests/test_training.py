@@ -51,11 +51,13 @@ GROUPS = [
 PAIRS = [Pair(g.texts[0], g.texts[2], 1) for g in GROUPS] + [
     Pair(g.texts[0], g.negatives[0], 0) for g in GROUPS
 ]
+LONE = [Group(g.id + "?", (g.texts[0] + "吗",), g.negatives) for g in GROUPS[:7]]
 DATA = TrainingData(
-    groups=GROUPS,
-    row_groups=(len(GROUPS),),
-    characters=count_characters(text for group in GROUPS for text in group.texts),
-    negatives=len(GROUPS),
+    groups=GROUPS + LONE,
+    lone=len(LONE),
+    row_groups=(len(GROUPS) + len(LONE),),
+    characters=count_characters(text for group in GROUPS + LONE for text in group.texts),
+    negatives=len(GROUPS) + len(LONE),
     texts_read=sum(len(group.texts) for group in GROUPS),
     hash="tests",
 )
@@ -276,7 +278,8 @@ def test_a_recipe_that_does_not_suit_the_data_is_refused(setting, words) -> None
 
 
 def test_hard_negatives_that_are_not_there_change_nothing(tmp_path) -> None:
-    none = replace(DATA, groups=[Group(g.id, g.texts) for g in DATA.groups], negatives=0)
+    groups = [Group(g.id, g.texts) for g in GROUPS]
+    none = replace(DATA, groups=groups, lone=0, row_groups=(len(groups),), negatives=0)
     without = ("loss.hard_negatives=0",)
     runs = [run_in(tmp_path / "a", data=none), run_in(tmp_path / "b", *without, data=none)]
     assert weights(runs[0]) == weights(runs[1])

@@ -5,7 +5,7 @@ import os
 import sys
 
 import numpy as np
-from test_train_step import GROUPS, LOSS, SAMPLING, VOCABULARY, build
+from test_train_step import GROUPS, LONE, LOSS, SAMPLING, VOCABULARY, build
 
 import siamese.train_step
 from siamese.backend import tf
@@ -34,6 +34,7 @@ def take_step(strategy, rank: int, world_size: int, cached: bool) -> tuple[float
         seed=3,
         epoch=0,
         step=0,
+        lone=LONE,
         rank=rank,
         world_size=world_size,
     )
