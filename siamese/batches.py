@@ -11,12 +11,6 @@ from siamese.recipe import Text
 from siamese.sampling import Rows
 from siamese.vocabulary import Vocabulary
 
-# A batch is encoded in parts of like length, so that short texts are not padded to the longest:
-# the shorter 60 % of the rows, the next 33 % and the longest 7 %. On questions of a bank's
-# customers this leaves 36 % of the positions padding, where one part leaves 73 %.
-PART_ENDS = (0.6, 0.93, 1.0)
-# A smaller batch is encoded in one part.
-MIN_ROWS_FOR_PARTS = 32
 # Stands for a hard negative that a group does not have: no row is compared with it.
 NO_TEXT = np.iinfo(np.int64).min
 
@@ -26,7 +20,7 @@ class Batch(NamedTuple):
 
     Attributes:
         parts: characters of the rows, sorted by length; each part is int32 `[rows, time]`, and
-            all parts together have R rows.
+            all parts together have R rows. Without gradient caching there is one.
         noise: what each of the parts' rows draws its dropout from, uint32 `[rows]` a part.
         places: where each row is among the parts' rows, int32 `[R]`.
         column_keys: a 64-bit hash of each row's text, then `NO_TEXT` for each hard negative that
@@ -46,11 +40,6 @@ class Batch(NamedTuple):
     negative_pairs: np.ndarray
 
 
-def part_count(text: Text, rows: int) -> int:
-    """The number of parts in which a batch with at least so many rows is encoded."""
-    return 1 if text.padding == "max_length" or rows < MIN_ROWS_FOR_PARTS else len(PART_ENDS)
-
-
 def make_batch(
     rows: Rows,
     vocabulary: Vocabulary,
@@ -65,7 +54,7 @@ def make_batch(
         vocabulary: gives the ids.
         text: the recipe's section.
         hard_negatives: how many were asked for of each group.
-        micro_batch_groups: cut the rows into parts of so many groups' rows, not into `PART_ENDS`.
+        micro_batch_groups: cut the rows into parts of so many groups' rows.
     """
     texts = rows.texts
     groups = len(rows.own)
@@ -80,11 +69,8 @@ def make_batch(
     places = np.empty(len(texts), np.int32)
     places[order] = np.arange(len(texts), dtype=np.int32)
     width = text.max_length if text.padding == "max_length" else None
-    if micro_batch_groups:
-        cuts = [*range(0, len(texts), micro_batch_groups * columns // groups), len(texts)]
-    else:
-        ends = PART_ENDS if part_count(text, 2 * groups) > 1 else (1.0,)
-        cuts = [0, *(int(end * len(texts)) for end in ends)]
+    part = (micro_batch_groups or groups) * columns // groups
+    cuts = [*range(0, len(texts), part), len(texts)]
     return Batch(
         parts=tuple(
             vocabulary.encode([texts[i] for i in order[start:end]], text.max_length, width)

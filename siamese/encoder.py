@@ -7,6 +7,9 @@ import numpy as np
 from siamese.backend import keras, tf
 from siamese.recipe import Encoder
 
+# Spreads positions over all 32 bits before they are mixed in.
+_TIME = 0x85EBCA6B
+
 
 @keras.saving.register_keras_serializable(package="siamese")
 class MaskedPooling(keras.layers.Layer):
@@ -77,17 +80,49 @@ class RowDropout(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         """Drop some of the inputs."""
-        noise = _mixed(
-            tf.bitwise.bitwise_xor(noise, tf.constant(self.salt * 0x9E3779B1 % 2**32, tf.uint32))
-        )
+        noise = _mixed(tf.bitwise.bitwise_xor(noise, self._salt()))
         if len(inputs.shape) == 3:
             time = tf.cast(tf.range(tf.shape(inputs)[1]), tf.uint32)
             noise = _mixed(
-                tf.bitwise.bitwise_xor(noise[:, None], time * tf.constant(0x85EBCA6B, tf.uint32))
+                tf.bitwise.bitwise_xor(noise[:, None], time * tf.constant(_TIME, tf.uint32))
             )
-        units = np.random.default_rng(self.salt).integers(2**32, size=(2, inputs.shape[-1]))
-        odd, shift = (tf.constant(row, tf.uint32) for row in (units[0] | 1, units[1]))
-        drawn = noise[..., None] * odd + shift
+        odd, shift = tf.unstack(tf.constant(self._units(inputs.shape[-1]), tf.uint32))
+        return self._dropped(inputs, noise[..., None] * odd + shift)
+
+    def packed(
+        self,
+        inputs: tf.Tensor,
+        noise: tf.Tensor,
+        row: tf.Tensor,
+        place: tf.Tensor,
+        direction: tf.Tensor,
+    ) -> tf.Tensor:
+        """Drop the same of outputs in packed order (`packed.py`).
+
+        Args:
+            inputs: float `[places, units]`; of the two directions' `[batch, time, 2 units]`.
+            noise: uint32 `[batch]`.
+            row: of each, int32 `[places]`.
+            place: in time, int32 `[places]`.
+            direction: 0 or 1, int32 `[places]`.
+        """
+        salted = tf.bitwise.bitwise_xor(noise, self._salt())
+        time = tf.cast(place, tf.uint32) * tf.constant(_TIME, tf.uint32)
+        own = _mixed(tf.bitwise.bitwise_xor(tf.gather(_mixed(salted), row), time))
+        units = self._units(2 * inputs.shape[-1]).reshape(2, 2, -1)
+        odd, shift = (tf.gather(tf.constant(of_both, tf.uint32), direction) for of_both in units)
+        return self._dropped(inputs, own[:, None] * odd + shift)
+
+    def _salt(self) -> tf.Tensor:
+        return tf.constant(self.salt * 0x9E3779B1 % 2**32, tf.uint32)
+
+    def _units(self, count: int) -> np.ndarray:
+        """An odd factor and a summand for each unit, `[2, count]`."""
+        units = np.random.default_rng(self.salt).integers(2**32, size=(2, count))
+        units[0] |= 1
+        return units
+
+    def _dropped(self, inputs: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
         drawn = _xor(drawn, 15) * tf.constant(0x846CA68B, tf.uint32)
         kept = drawn >= tf.constant(int(self.rate * 2**32), tf.uint32)
         return tf.where(kept, inputs / (1 - self.rate), tf.zeros_like(inputs))

@@ -51,6 +51,7 @@ class SentenceEncoder:
         metrics: dict[str, Any] | None = None,
     ) -> None:
         from siamese.backend import tf
+        from siamese.packed import build_embed
 
         self.model = model
         self.vocabulary = vocabulary
@@ -58,7 +59,7 @@ class SentenceEncoder:
         self.threshold = threshold
         self.metrics = metrics or {}
         self._embed = tf.function(
-            lambda ids: model(ids, training=False),
+            build_embed(model, recipe.encoder),
             input_signature=[tf.TensorSpec([None, None], tf.int32)],
         )
 

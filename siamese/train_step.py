@@ -1,6 +1,6 @@
 """One step of training: plain, or with gradient caching for batches that memory cannot hold."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from siamese.backend import keras, tf
 from siamese.batches import Batch
@@ -12,6 +12,7 @@ from siamese.loss import (
     ranking_loss,
     unit_columns,
 )
+from siamese.packed import Embed
 from siamese.recipe import Loss
 
 # Takes one worker's share of a batch, returns its part of the mean loss, a scalar.
@@ -32,30 +33,24 @@ _EMBEDDINGS = tf.TensorSpec([None, None], tf.float32)
 
 def build_plain_step(
     strategy: tf.distribute.Strategy,
-    model: keras.Model,
+    embed: Embed,
+    variables: Sequence[keras.Variable],
     optimizer: keras.optimizers.Optimizer,
     recipe: Loss,
-    parts: int,
 ) -> TrainStep:
     """Build the step that holds a whole batch in memory.
 
     Args:
         strategy: in whose scope the model and the optimizer were built.
-        model: takes ids and noise.
-        optimizer: built for its trainable variables.
+        embed: of the model with dropout (`packed.build_embed`).
+        variables: what is trained.
+        optimizer: built for them.
         recipe: the recipe's section.
-        parts: the number of parts of each batch.
     """
-    variables = model.trainable_variables
-
-    # A function of its own, so that it is traced once and not for every part.
-    @tf.function(input_signature=[_IDS, _NOISE])
-    def encode(ids: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-        return model([ids, noise], training=True)
 
     def replica_step(
-        ids: tuple[tf.Tensor, ...],
-        noise: tuple[tf.Tensor, ...],
+        ids: tf.Tensor,
+        noise: tf.Tensor,
         places: tf.Tensor,
         column_keys: tf.Tensor,
         own_groups: tf.Tensor,
@@ -63,8 +58,7 @@ def build_plain_step(
         negative_pairs: tf.Tensor,
     ) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            encoded = tf.concat(list(map(encode, ids, noise)), axis=0)
-            embeddings = tf.gather(encoded, places)
+            embeddings = tf.gather(embed(ids, noise), places)
             loss = batch_loss(embeddings, column_keys, own_groups, own_keys, recipe.scale)
             if recipe.ranking:
                 loss += recipe.ranking * ranking_loss(
@@ -73,18 +67,21 @@ def build_plain_step(
         optimizer.apply(_dense(tape.gradient(loss, variables)), variables)
         return loss
 
-    places = tf.TensorSpec([None], tf.int32)
-
-    @tf.function(input_signature=[(_IDS,) * parts, (_NOISE,) * parts, places, *_KEYS])
+    @tf.function(input_signature=[_IDS, _NOISE, tf.TensorSpec([None], tf.int32), *_KEYS])
     def train_step(*batch: tf.Tensor) -> tf.Tensor:
         return strategy.run(replica_step, batch)
 
-    return lambda batch: train_step(*batch)
+    def step(batch: Batch) -> tf.Tensor:
+        [ids], [noise], *others = batch
+        return train_step(ids, noise, *others)
+
+    return step
 
 
 def build_cached_step(
     strategy: tf.distribute.Strategy,
-    model: keras.Model,
+    embed: Embed,
+    variables: Sequence[keras.Variable],
     optimizer: keras.optimizers.Optimizer,
     recipe: Loss,
 ) -> TrainStep:
@@ -97,20 +94,17 @@ def build_cached_step(
 
     Args:
         strategy: in whose scope the model and the optimizer were built; one replica a worker.
-        model: takes ids and noise.
-        optimizer: built for its trainable variables.
+        embed: of the model with dropout (`packed.build_embed`).
+        variables: what is trained.
+        optimizer: built for them.
         recipe: the recipe's section.
     """
-    variables = model.trainable_variables
-
-    @tf.function(input_signature=[_IDS, _NOISE])
-    def encode(ids: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-        return model([ids, noise], training=True)
+    encode = tf.function(embed, input_signature=[_IDS, _NOISE])
 
     @tf.function(input_signature=[_IDS, _NOISE, _EMBEDDINGS])
     def carry_back(ids: tf.Tensor, noise: tf.Tensor, gradient: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
-            embeddings = model([ids, noise], training=True)
+            embeddings = embed(ids, noise)
         return _dense(tape.gradient(embeddings, variables, output_gradients=gradient))
 
     def replica_gradient(embeddings: tf.Tensor, *keys: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

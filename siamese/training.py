@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 
 from siamese.backend import keras, tf
-from siamese.batches import Batch, make_batch, part_count
+from siamese.batches import Batch, make_batch
 from siamese.checkpoint import Progress, load_checkpoint, save_checkpoint
 from siamese.context import Context
 from siamese.encoder import build_encoder
 from siamese.errors import UserError
 from siamese.evaluation import evaluate_scores, labels_of, pair_scores
 from siamese.model import SentenceEncoder
+from siamese.packed import build_embed
 from siamese.pairs import Pair
 from siamese.recipe import Optimizer, Recipe
 from siamese.sampling import sample_rows, steps_per_epoch
@@ -78,13 +79,14 @@ def _fit(
         model, model_with_dropout = build_encoder(recipe.encoder, prepared.embeddings)
         optimizer = build_optimizer(recipe.optimizer, steps * recipe.training.epochs)
         optimizer.build(model.trainable_variables)
-    if sampling.micro_batch_groups:
-        train_step = build_cached_step(context.strategy, model_with_dropout, optimizer, recipe.loss)
-    else:
-        parts = part_count(recipe.text, 2 * sampling.batch_groups // context.world_size)
-        train_step = build_plain_step(
-            context.strategy, model_with_dropout, optimizer, recipe.loss, parts
-        )
+    build_step = build_cached_step if sampling.micro_batch_groups else build_plain_step
+    train_step = build_step(
+        context.strategy,
+        build_embed(model_with_dropout, recipe.encoder),
+        model.trainable_variables,
+        optimizer,
+        recipe.loss,
+    )
     encoder = SentenceEncoder(model, prepared.vocabulary, recipe)
     gather = _build_gather(context.strategy)
     is_chief = context.rank == 0

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from siamese.backend import keras, tf
-from siamese.batches import NO_TEXT, make_batch, part_count
+from siamese.batches import NO_TEXT, make_batch
 from siamese.encoder import build_encoder
 from siamese.groups import Group
 from siamese.loss import batch_loss
+from siamese.packed import build_embed
 from siamese.recipe import Encoder, Loss, Sampling, Text
 from siamese.sampling import sample_rows
 from siamese.train_step import batch_loss_gradient, build_cached_step, build_plain_step
@@ -33,7 +34,8 @@ SAMPLING = Sampling(batch_groups=24)
 LOSS = Loss(scale=20, hard_negatives=2, ranking=0.5, ranking_scale=10)
 
 
-def build():
+def build(strategy):
+    """The arguments of `build_plain_step` and `build_cached_step`."""
     keras.utils.set_random_seed(1)
     table = np.random.default_rng(2).normal(size=(len(VOCABULARY), 6)).astype(np.float32)
     recipe = Encoder(lstm_units=(7, 5), dropout=0.4, pooling="mean")
@@ -41,7 +43,8 @@ def build():
     # Plain gradient descent of rate 1: the weights' change is the gradient.
     optimizer = keras.optimizers.SGD(1.0)
     optimizer.build(model.trainable_variables)
-    return model, optimizer
+    embed = build_embed(model, recipe)
+    return strategy, embed, model.trainable_variables, optimizer, LOSS
 
 
 def batch_of(micro_batch_groups: int | None, hard_negatives: int = 2):
@@ -54,14 +57,12 @@ def test_cached_gradients_equal_the_plain_ones(micro: int) -> None:
     strategy = tf.distribute.get_strategy()
     results = []
     for size in (None, micro):
-        model, optimizer = build()
-        before = [v.numpy() for v in model.trainable_variables]
-        if size:
-            step = build_cached_step(strategy, model, optimizer, LOSS)
-        else:
-            step = build_plain_step(strategy, model, optimizer, LOSS, part_count(Text(), 48))
+        arguments = build(strategy)
+        variables = arguments[2]
+        before = [v.numpy() for v in variables]
+        step = (build_cached_step if size else build_plain_step)(*arguments)
         loss = float(step(batch_of(size)))
-        after = [v.numpy() for v in model.trainable_variables]
+        after = [v.numpy() for v in variables]
         results.append((loss, [b - a for b, a in zip(before, after, strict=True)]))
     assert results[1][0] == pytest.approx(results[0][0], rel=1e-5)
     for plain, cached in zip(results[0][1], results[1][1], strict=True):

@@ -9,18 +9,15 @@ import numpy as np
 import pytest
 
 from siamese import SentenceEncoder, UserError
-from siamese.backend import keras, tf
-from siamese.batches import make_batch, part_count
+from siamese.backend import tf
 from siamese.checkpoint import checkpoint_folders
 from siamese.context import LocalContext
-from siamese.encoder import build_encoder
 from siamese.evaluation import evaluate_scores, labels_of, pair_scores
 from siamese.groups import Group
 from siamese.pairs import Pair
 from siamese.recipe import Optimizer, Recipe, load_recipe
 from siamese.run_folder import RunFolder
 from siamese.sampling import sample_rows
-from siamese.train_step import build_plain_step
 from siamese.training import build_optimizer, fit
 from siamese.training_data import TrainingData, prepare
 from siamese.vocabulary import count_characters
@@ -240,29 +237,6 @@ def test_learning_rate_warms_up_and_decays(warmup, decay, expected) -> None:
     for step in range(21):
         optimizer.iterations.assign(step)
         assert float(optimizer.learning_rate) == pytest.approx(expected(step), abs=1e-6)
-
-
-def test_a_batch_in_parts_gives_the_step_of_a_batch_in_one(monkeypatch) -> None:
-    """Splitting rows by length saves padding and changes nothing else."""
-    recipe = load_recipe("fast", [*TINY, "sampling.batch_groups=18"])
-    prepared = prepare(recipe, DATA, PAIRS)
-    rows = sample_rows(GROUPS, (18,), recipe.sampling, 1, seed=1, epoch=0, step=0)
-    results = []
-    for ends in ((0.6, 0.93, 1.0), (1.0,)):
-        monkeypatch.setattr("siamese.batches.PART_ENDS", ends)
-        parts = part_count(recipe.text, 36)
-        assert parts == len(ends)
-        keras.utils.set_random_seed(1)
-        _, model = build_encoder(recipe.encoder, prepared.embeddings)
-        optimizer = build_optimizer(recipe.optimizer, 10)
-        optimizer.build(model.trainable_variables)
-        step = build_plain_step(tf.distribute.get_strategy(), model, optimizer, recipe.loss, parts)
-        batch = make_batch(rows, prepared.vocabulary, recipe.text, 1)
-        assert sum(len(part) for part in batch.parts) == len(rows.texts)
-        results.append((float(step(batch)), [w.numpy() for w in model.trainable_variables]))
-    assert results[0][0] == pytest.approx(results[1][0], rel=1e-5)
-    for one, other in zip(results[0][1], results[1][1], strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 @pytest.mark.parametrize(

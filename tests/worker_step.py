@@ -9,7 +9,7 @@ from test_train_step import GROUPS, LONE, LOSS, SAMPLING, VOCABULARY, build
 
 import siamese.train_step
 from siamese.backend import tf
-from siamese.batches import make_batch, part_count
+from siamese.batches import make_batch
 from siamese.recipe import Text
 from siamese.sampling import sample_rows
 from siamese.train_step import build_cached_step, build_plain_step
@@ -24,8 +24,9 @@ def take_step(strategy, rank: int, world_size: int, cached: bool) -> tuple[float
     """This worker's part of the loss, and the gradients that all workers applied."""
     micro = MICRO_BATCH_GROUPS if cached else None
     with strategy.scope():
-        model, optimizer = build()
-    before = [variable.numpy() for variable in model.trainable_variables]
+        arguments = build(strategy)
+    variables = arguments[2]
+    before = [variable.numpy() for variable in variables]
     rows = sample_rows(
         GROUPS,
         (len(GROUPS),),
@@ -39,13 +40,9 @@ def take_step(strategy, rank: int, world_size: int, cached: bool) -> tuple[float
         world_size=world_size,
     )
     batch = make_batch(rows, VOCABULARY, Text(), LOSS.hard_negatives, micro)
-    if cached:
-        step = build_cached_step(strategy, model, optimizer, LOSS)
-    else:
-        parts = part_count(Text(), 2 * SAMPLING.batch_groups // world_size)
-        step = build_plain_step(strategy, model, optimizer, LOSS, parts)
+    step = (build_cached_step if cached else build_plain_step)(*arguments)
     loss = float(step(batch))
-    after = [variable.numpy() for variable in model.trainable_variables]
+    after = [variable.numpy() for variable in variables]
     return loss, [b - a for b, a in zip(before, after, strict=True)]
 
 
