@@ -86,6 +86,26 @@ def best_threshold(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float
     return float(middle if middle < high else low), accuracy
 
 
+def halved_accuracy(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """How well a threshold transfers to pairs that it was not fitted on.
+
+    Args:
+        scores: float `[pairs]`, two or more.
+        labels: 0 or 1 `[pairs]`.
+
+    Returns:
+        The accuracy of thresholds fitted on every other pair and applied to the rest, both ways;
+        and that of the thresholds that are best on the rest itself.
+    """
+    right = best = 0.0
+    for half in (0, 1):
+        threshold, _ = best_threshold(scores[half::2], labels[half::2])
+        rest, rest_labels = scores[1 - half :: 2], labels[1 - half :: 2]
+        right += float(np.sum((rest > threshold) == rest_labels))
+        best += best_threshold(rest, rest_labels)[1] * len(rest)
+    return right / len(labels), best / len(labels)
+
+
 @dataclass(frozen=True)
 class Metrics:
     """How well scores tell positive pairs from negative ones.

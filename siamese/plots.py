@@ -1,4 +1,4 @@
-"""The report's pictures of figures: curves, similarities, ROC and precision-recall.
+"""The report's pictures of figures: curves, similarities, reliability, ROC, precision-recall.
 
 Each `draw_*` fills one matplotlib `Axes`; `to_png` lays several side by side. The global state of
 matplotlib (backend, settings) is left as it was.
@@ -40,6 +40,8 @@ METRIC_NAMES = {
 SHOWN_METRICS = ("roc_auc", "average_precision", "accuracy", "spearman")
 # Bars of a histogram: the square root of the number of pairs, within these.
 FEWEST_BARS, MOST_BARS = 10, 50
+# Of the reliability curve.
+RELIABILITY_BINS = 10
 # A curve of at most so many points shows them.
 FEW = 25
 
@@ -257,6 +259,34 @@ def draw_precision_recall(
         _mark_point(axes, (np.mean(similar[labels == 1]), np.mean(labels[similar])), threshold)
     axes.set(title="Precision and recall", xlabel="recall", ylabel="precision")
     _unit_square(axes)
+
+
+def draw_reliability(
+    axes: "Axes", scores: np.ndarray, labels: np.ndarray, threshold: float
+) -> None:
+    """Draw what share of the pairs of a similarity is positive; arguments as in `draw_roc`.
+
+    Every other pair makes one curve and the rest the other, of bins of as many pairs each: where
+    they lie apart, the share is known no better than that.
+    """
+    for half, name in enumerate(("every other pair", "the rest")):
+        order = np.argsort(scores[half::2], kind="stable")
+        bins = [part for part in np.array_split(order, RELIABILITY_BINS) if len(part)]
+        color, dashes, marker = LINES[half]
+        axes.plot(
+            [scores[half::2][part].mean() for part in bins],
+            [100 * labels[half::2][part].mean() for part in bins],
+            color=color,
+            ls=dashes,
+            marker=marker,
+            ms=5,
+            label=name,
+        )
+    axes.axhline(50, color=FAINT, ls=":", lw=1.4)
+    axes.set_ylim(-2, 108)
+    _mark_threshold(axes, float(scores.min()), float(scores.max()), threshold)
+    axes.set(title="Reliability", xlabel="similarity", ylabel="positive pairs (%)")
+    _legend_below(axes, columns=2)
 
 
 def _mark_point(axes: "Axes", point: tuple[Any, Any], threshold: float) -> None:

@@ -18,6 +18,7 @@ from siamese.plots import (
     draw_loss,
     draw_metrics,
     draw_precision_recall,
+    draw_reliability,
     draw_roc,
     draw_similarities,
     to_png,
@@ -97,10 +98,12 @@ def _draw(run: RunContents) -> tuple[dict[str, bytes], dict[str, bytes]]:
     )
     similarities = partial(draw_similarities, **judged, similarity=run.recipe.evaluation.similarity)
     roc, precision = partial(draw_roc, **judged), partial(draw_precision_recall, **judged)
+    reliability = partial(draw_reliability, **judged)
     wide, square = (5.2, 4.4), (4.5, 5.2)
     # Those of a single panel are the same in both.
     single = {
-        "similarities": to_png([similarities], 6.4, 4.4),
+        "similarities": to_png([similarities], 5.6, 4.4),
+        "reliability": to_png([reliability], 5.2, 4.4),
         "encoder": draw_encoder(run.encoder),
     }
     panels = {

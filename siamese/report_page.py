@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from siamese.evaluation import halved_accuracy
 from siamese.plots import METRIC_NAMES, number
 from siamese.recipe import Recipe
 from siamese.web_page import document, escape, picture, table, visible
@@ -39,6 +40,7 @@ _ALT_TEXTS = {
     "metrics": "Metrics of the development pairs by epoch",
     "similarities": "Histograms of the similarities of positive and negative pairs, with the "
     "threshold",
+    "reliability": "Share of positive pairs by similarity, for two halves of the pairs",
     "roc": "ROC curve",
     "precision": "Precision-recall curve",
     "encoder": "The encoder: two texts go through the same layers to two vectors and a similarity",
@@ -72,7 +74,8 @@ def page(run: "RunContents", panels: Mapping[str, bytes]) -> str:
 
     Args:
         run: what it tells.
-        panels: PNGs by name: `loss`, `metrics`, `similarities`, `roc`, `precision`, `encoder`.
+        panels: PNGs by name: `loss`, `metrics`, `similarities`, `reliability`, `roc`, `precision`,
+            `encoder`.
     """
     title = f"Run {run.name}: a Siamese sentence encoder"
     similar, different = worst_errors(run.scores, run.labels, run.encoder.threshold)
@@ -81,7 +84,8 @@ def page(run: "RunContents", panels: Mapping[str, bytes]) -> str:
 <h2>Training</h2>
 <div class="pictures">{pictures["loss"]}{pictures["metrics"]}</div>
 <h2>Similarities</h2>
-{pictures["similarities"]}
+<div class="pictures">{pictures["similarities"]}{pictures["reliability"]}</div>
+<p>{_transfer(run)}</p>
 <div class="pictures">{pictures["roc"]}{pictures["precision"]}</div>
 <h2>The worst errors</h2>
 <h3>False positives: called similar, labelled different</h3>
@@ -138,6 +142,14 @@ model on pairs of your own (<code>siamese evaluate</code>) before you rely on it
 {_duration(seconds)} (evaluations not counted). {METRIC_NAMES[evaluation.metric]} picked the best
 one.</p>
 """
+
+
+def _transfer(run: "RunContents") -> str:
+    transferred, best = halved_accuracy(run.scores, run.labels)
+    return (
+        f"A threshold that is fitted on every other pair judges {transferred:.1%} of the rest "
+        f"correctly; the one that is best on the rest itself, {best:.1%}."
+    )
 
 
 def _duration(seconds: float) -> str:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from siamese.evaluation import (
     best_threshold,
     evaluate_scores,
+    halved_accuracy,
     pair_scores,
     pairwise_similarity,
     similarity_matrix,
@@ -125,3 +126,12 @@ def test_each_distinct_text_is_encoded_once() -> None:
     scores = pair_scores(pairs, encode, "cosine")
     assert sorted(seen) == ["丙", "乙", "甲"]
     assert scores[2] == pytest.approx(1)
+
+
+def test_a_threshold_is_fitted_on_one_half_and_applied_to_the_other() -> None:
+    # Even places: 0.9 and 0.5 are positive; odd places: only what is above 0.7 is.
+    scores = np.array([0.9, 0.8, 0.5, 0.6, 0.1, 0.4, 0.2, 0.75])
+    labels = np.array([1, 1, 1, 0, 0, 0, 0, 1])
+    # Of the even ones 0.35 is fitted: right for 2 of the odd ones (0.8, 0.75), wrong for 0.6, 0.4.
+    # Of the odd ones 0.675: right for 0.9, 0.1 and 0.2, wrong for 0.5. Each half has a perfect one.
+    assert halved_accuracy(scores, labels) == (5 / 8, 1.0)

@@ -25,7 +25,7 @@ from siamese.report import write_report
 from siamese.run_folder import RunFolder
 from siamese.vocabulary import Vocabulary
 
-PICTURES = ("curves", "similarities", "roc_pr", "encoder")
+PICTURES = ("curves", "similarities", "reliability", "roc_pr", "encoder")
 EVIL = '<script>alert("坏")</script>\t& <b>\n'
 
 
@@ -164,7 +164,7 @@ def test_texts_cannot_become_markup(run: RunFolder, page: Page) -> None:
 
 
 def test_the_page_needs_nothing_else(run: RunFolder, page: Page) -> None:
-    assert len(page.references) == 6
+    assert len(page.references) == 7
     assert all(reference.startswith("data:image/png;base64,") for reference in page.references)
     assert not {"link", "script", "iframe", "object"} & set(page.tags)
     source = (run.path / "report.html").read_text(encoding="utf-8")
