@@ -20,7 +20,8 @@ quickstart: .venv/installed
 	@echo "data set  $(OUT)/data"
 
 test: .venv/installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not clusters" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m clusters
 
 check: .venv/installed-test
 	$(BIN)/ruff check .
