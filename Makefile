@@ -20,8 +20,7 @@ quickstart: .venv/installed
 	@echo "data set  $(OUT)/data"
 
 test: .venv/installed-test
-	$(BIN)/python -m pytest -m "not clusters" -n 2 --dist loadfile
-	$(BIN)/python -m pytest -m clusters
+	$(BIN)/python -m pytest
 
 check: .venv/installed-test
 	$(BIN)/ruff check .
