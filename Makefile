@@ -19,8 +19,11 @@ quickstart: .venv/installed
 	@echo "figures   $(OUT)/test.json         on the test pairs, threshold from the development pairs"
 	@echo "data set  $(OUT)/data"
 
+# Those that start clusters wait for processes that answer in time, so they run alone; and each file
+# in a process of its own, which Ray's client of a cluster shut down earlier cannot end.
 test: .venv/installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore tests/clusters --numprocesses 2 --dist loadfile
+	for file in tests/clusters/test_*.py; do $(BIN)/python -m pytest $$file || exit 1; done
 
 check: .venv/installed-test
 	$(BIN)/ruff check .

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 
 
 def run_workers(count: int, folder: Path) -> list[dict[str, np.ndarray]]:

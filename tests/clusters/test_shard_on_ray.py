@@ -18,7 +18,7 @@ from distributed.shard import shard
 from distributed.shards import read_shards
 from siamese.errors import UserError
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PIECE_BYTES = 5000
 
 
