@@ -11,6 +11,7 @@ import threading
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ SCHEMA = pa.schema(
         ("negatives", pa.list_(pa.string())),
     ]
 )
+_TEXTS = SCHEMA.names.index("texts")
 SCHEMA_VERSION = 2
 MANIFEST = "manifest.json"
 VOCABULARY = "vocabulary.json"
@@ -120,6 +122,7 @@ class ShardedGroups(Sequence[Group]):
                 self._where.append((name, place))
                 self.row_groups.append(min(ROW_GROUP, count - start))
         self._ends = np.cumsum(self.row_groups).tolist()
+        self._pair_ends: dict[int, np.ndarray] = {}
         self._read: OrderedDict[int, list[pa.Array]] = OrderedDict()  # the oldest first
         self._groups_kept = 0
         self._lock = threading.Lock()
@@ -141,6 +144,28 @@ class ShardedGroups(Sequence[Group]):
             for row in zip(*(c.to_pylist() for c in self._row_group(number)), strict=True):
                 group_id, texts, negatives = row
                 yield Group(group_id, tuple(texts), tuple(negatives))
+
+    @cached_property
+    def _pairs(self) -> tuple[int, ...]:
+        counts = []
+        for name in dict.fromkeys(name for name, _ in self._where):
+            with self._folder.open_arrow(name) as source:
+                metadata = pq.ParquetFile(source).metadata
+            for place in range(metadata.num_row_groups):
+                row_group = metadata.row_group(place)
+                counts.append(row_group.column(_TEXTS).num_values - row_group.num_rows)
+        return tuple(counts)
+
+    def pairs(self) -> tuple[int, ...]:
+        """As in `sampling.Sizes`, from what Parquet files tell of themselves."""
+        return self._pairs
+
+    def pair_ends(self, number: int) -> np.ndarray:
+        """As in `sampling.Sizes`; kept once read."""
+        if number not in self._pair_ends:
+            texts = self._row_group(number)[_TEXTS]
+            self._pair_ends[number] = np.cumsum(texts.value_lengths().to_numpy() - 1)
+        return self._pair_ends[number]
 
     def _row_group(self, number: int) -> list[pa.Array]:
         """The three columns of a row group."""
@@ -223,6 +248,7 @@ def read_shards(folder: str | Path, verify: bool = True) -> tuple[TrainingData, 
         groups=groups,
         lone=manifest["counts"]["groups_of_one_text_kept"],
         row_groups=groups.row_groups,
+        sizes=groups,
         characters=vocabulary.counts,
         negatives=manifest["counts"]["negatives"],
         texts_read=manifest["counts"]["texts_read"],

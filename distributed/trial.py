@@ -63,7 +63,15 @@ class Preparations:
     def get(self, recipe: Recipe) -> list[Any]:
         """A list with the reference of the `Prepared` of a recipe, or with a user's mistake."""
         encoder = recipe.encoder
-        key = repr((recipe.seed, recipe.text, encoder.vectors, encoder.embedding_dim))
+        key = repr(
+            (
+                recipe.seed,
+                recipe.text,
+                encoder.vectors,
+                encoder.embedding_dim,
+                encoder.embedding_range,
+            )
+        )
         with self._making:
             if key not in self._made:
                 try:

@@ -56,6 +56,55 @@ class MaskedPooling(keras.layers.Layer):
         return {**super().get_config(), "method": self.method}
 
 
+@keras.saving.register_keras_serializable(package="siamese")
+class AttentionPooling(keras.layers.Layer):
+    """The mean of a sequence over time with learned weights, padding left out.
+
+    Each head has one equal part of the outputs, and weights for it that are the softmax over time
+    of a linear function of all outputs (Lin et al., 2017, with one layer and without the penalty).
+    It begins as the plain mean. A row that is all padding pools to zeros.
+
+    Args:
+        heads: divides the number of outputs.
+
+    Call arguments:
+        inputs: float `[batch, time, dim]`.
+        mask: bool `[batch, time]`, true where there is a character.
+
+    Returns:
+        float `[batch, dim]`.
+    """
+
+    def __init__(self, heads: int, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.heads = heads
+        self.supports_masking = True
+
+    def build(self, input_shape: tuple) -> None:
+        """Make the kernel, `[dim, heads]`."""
+        self.kernel = self.add_weight(
+            name="kernel", shape=(input_shape[-1], self.heads), initializer="zeros"
+        )
+
+    def call(self, inputs: tf.Tensor, mask: Any = None) -> tf.Tensor:
+        """Pool `inputs` over the positions where `mask` is true."""
+        scores = keras.ops.where(mask[:, :, None], keras.ops.matmul(inputs, self.kernel), -1e9)
+        weights = keras.ops.softmax(scores, axis=1) * keras.ops.cast(mask, scores.dtype)[:, :, None]
+        of_units = keras.ops.repeat(weights, inputs.shape[-1] // self.heads, axis=2)
+        return keras.ops.sum(inputs * of_units, axis=1)
+
+    def compute_mask(self, inputs: tf.Tensor, mask: tf.Tensor | None = None) -> None:
+        """The result has no time axis, and so no mask."""
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """`[batch, dim]`."""
+        return (input_shape[0], input_shape[2])
+
+    def get_config(self) -> dict:
+        """What the layer is rebuilt from."""
+        return {**super().get_config(), "heads": self.heads}
+
+
 class RowDropout(keras.layers.Layer):
     """Dropout whose mask is a pure function of the row's noise, the position and the unit.
 
@@ -179,7 +228,11 @@ def build_encoder(recipe: Encoder, embeddings: np.ndarray) -> tuple[keras.Model,
             dropout = RowDropout(recipe.dropout, salt=number, name=f"dropout{number}")
             dropped = dropout(dropped, noise=noise)
     if recipe.pooling != "last":
-        pooling = MaskedPooling(recipe.pooling, name=f"{recipe.pooling}_pooling")
+        name = f"{recipe.pooling}_pooling"
+        if recipe.pooling == "attention":
+            pooling = AttentionPooling(recipe.attention_heads, name=name)
+        else:
+            pooling = MaskedPooling(recipe.pooling, name=name)
         hidden, dropped = pooling(hidden), pooling(dropped)
     encoder = keras.Model(ids, hidden, name="encoder")
     encoder.get_layer("characters").set_weights([embeddings])

@@ -43,12 +43,20 @@ class _Packing(NamedTuple):
     place: tf.Tensor
     lengths: tf.Tensor
 
-    def outputs_at(self, row: tf.Tensor, place: tf.Tensor) -> tf.Tensor:
-        """Where the two directions' outputs for a character are, int32 `[…, 2]`."""
+    def joined(self, hidden: tf.Tensor) -> tf.Tensor:
+        """Both directions' outputs for each character: `[2 N, units]` to `[N, 2 units]`."""
+        row, place = self.characters
         back = tf.gather(self.lengths, row) - 1 - place
         forward_at = tf.gather(self.starts, place) + row
         backward_at = tf.gather(self.starts, back) + tf.gather(self.counts, back) + row
-        return tf.stack([forward_at, backward_at], axis=-1)
+        both = tf.gather(hidden, tf.stack([forward_at, backward_at], axis=1))
+        return tf.reshape(both, [-1, 2 * hidden.shape[1]])
+
+    @property
+    def characters(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """The row and the place of each character, in the order the forward direction reads."""
+        forward = self.direction == 0
+        return self.row[forward], self.place[forward]
 
 
 def _pack(lengths: tf.Tensor) -> _Packing:
@@ -119,11 +127,12 @@ def build_packed(model: keras.Model, recipe: Encoder) -> Embed:
                 else:
                     hidden = dropout.packed(hidden, noise, at.row, at.place, at.direction)
             if number < len(layers):
-                forward = at.direction == 0
-                own = at.outputs_at(at.row[forward], at.place[forward])
-                inputs = tf.reshape(tf.gather(hidden, own), [-1, 2 * recurrent.shape[1]])
+                inputs = at.joined(hidden)
                 read = tf.gather(at.starts, at.place) // 2 + at.row
-        if recipe.pooling != "last":
+        if recipe.pooling == "attention":
+            pooling: Any = model.get_layer("attention_pooling")
+            hidden = _attend(hidden, at, tf.convert_to_tensor(pooling.kernel))
+        elif recipe.pooling != "last":
             hidden = _pool(hidden, at, recipe.pooling)
         return tf.gather(hidden, tf.argsort(order))
 
@@ -152,3 +161,16 @@ def _pool(hidden: tf.Tensor, at: _Packing, method: str) -> tf.Tensor:
         return tf.where(at.lengths[:, None] > 0, pooled, 0.0)
     sums = tf.reshape(tf.math.unsorted_segment_sum(hidden, segments, 2 * rows), [rows, width])
     return sums / tf.cast(tf.maximum(at.lengths, 1), tf.float32)[:, None]
+
+
+def _attend(hidden: tf.Tensor, at: _Packing, kernel: tf.Tensor) -> tf.Tensor:
+    """As `AttentionPooling`: `[2 N, units]` to `[B, 2 units]`."""
+    rows = tf.size(at.lengths)
+    row, _ = at.characters
+    outputs = at.joined(hidden)
+    scores = tf.matmul(outputs, kernel)
+    highest = tf.stop_gradient(tf.math.unsorted_segment_max(scores, row, rows))
+    parts = tf.exp(scores - tf.gather(highest, row))
+    weights = parts / tf.gather(tf.math.unsorted_segment_sum(parts, row, rows), row)
+    of_units = tf.repeat(weights, outputs.shape[1] // kernel.shape[1], axis=1)
+    return tf.math.unsorted_segment_sum(outputs * of_units, row, rows)

@@ -59,8 +59,22 @@ class Encoder(Section):
         (128,), min_length=1, max_length=8, description="units per direction, one per layer"
     )
     dropout: float = Field(0.5, ge=0, lt=1, description="after each layer")
-    pooling: Literal["last", "mean", "max"] = Field(
-        "mean", description="of the last layer's outputs over time; `last` takes its final states"
+    pooling: Literal["last", "mean", "max", "attention"] = Field(
+        "mean",
+        description="of the last layer's outputs over time; `last` takes its final states, "
+        "`attention` a mean whose weights are learned",
+    )
+    attention_heads: int = Field(
+        8,
+        ge=1,
+        description="with `attention`, the equal parts of the outputs that have their own weights",
+    )
+    embedding_range: float = Field(
+        0.3,
+        gt=0,
+        le=10,
+        description="with `vectors: none`, characters begin at random numbers between minus this "
+        "and this",
     )
 
     @model_validator(mode="after")
@@ -68,6 +82,16 @@ class Encoder(Section):
         for units in self.lstm_units:
             if not 1 <= units <= 8192:
                 raise ValueError(f"encoder.lstm_units must be 1 to 8192 each, found {units}")
+        return self
+
+    @model_validator(mode="after")
+    def _heads_have_equal_parts(self) -> "Encoder":
+        outputs = 2 * self.lstm_units[-1] if self.lstm_units else 0
+        if self.pooling == "attention" and outputs % self.attention_heads:
+            raise ValueError(
+                f"encoder.attention_heads={self.attention_heads} do not divide the {outputs} "
+                "outputs of the last BiLSTM, two for each of its units"
+            )
         return self
 
 
@@ -102,10 +126,11 @@ class Sampling(Section):
         description="encode so many groups at a time, twice over, to hold a batch of any size in "
         "little memory (gradient caching, Gao et al., 2021); null: all at once",
     )
-    method: Literal["pairs", "notebook"] = Field(
+    method: Literal["pairs", "by_size", "notebook"] = Field(
         "pairs",
-        description="`pairs`: shuffled passes, two different texts per group. `notebook`: "
-        "independent draws, the two texts (with replacement) concatenated in both orders",
+        description="`pairs`: shuffled passes, two different texts per group. `by_size`: so too, "
+        "but a pass takes a group of n texts n - 1 times. `notebook`: independent draws, the two "
+        "texts (with replacement) concatenated in both orders",
     )
 
 

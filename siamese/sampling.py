@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
+from typing import Protocol
 
 import numpy as np
 
@@ -54,8 +55,27 @@ class Rows:
         return self.first + self.second + self.lone + self.negatives
 
 
+class Sizes(Protocol):
+    """How many texts the groups of a data set have, a row group at a time.
+
+    A group of n texts counts n - 1: so many pairs are enough to join them, and so a group of one
+    text counts nothing.
+    """
+
+    def pairs(self) -> tuple[int, ...]:
+        """The sum over the groups of each row group."""
+
+    def pair_ends(self, number: int) -> np.ndarray:
+        """The running sum over the groups of one row group, int64 `[groups]`."""
+
+
 def steps_per_epoch(sampling: Sampling, groups: int, texts: int) -> int:
     """The number of whole batches in an epoch.
+
+    Args:
+        sampling: the recipe's section.
+        groups: that a pass takes; with `by_size`, as often as it takes them.
+        texts: texts that were read.
 
     A pass over the groups drops the last, incomplete batch; the next epoch shuffles anew. The
     notebook divides the number of texts by 512 instead.
@@ -85,6 +105,8 @@ def batch_indices(
     share: slice = slice(None),
 ) -> np.ndarray:
     """The groups of one share of a global batch: distinct indices into the data set.
+
+    Of anything else that row groups have so and so many of, as well.
 
     An epoch's order is a shuffle of the row groups and of the groups within each. It is cut into
     windows of whole batches, and a window into as many stretches as a batch has places: place `i`
@@ -148,6 +170,7 @@ def sample_rows(
     epoch: int,
     step: int,
     lone: int = 0,
+    sizes: Sizes | None = None,
     rank: int = 0,
     world_size: int = 1,
 ) -> Rows:
@@ -165,16 +188,24 @@ def sample_rows(
         epoch: from 0.
         step: within the epoch, from 0.
         lone: the number of groups of one text, which are the last ones.
+        sizes: of the groups, for `sampling.method: by_size`.
         rank: of this worker.
         world_size: number of workers; divides `sampling.batch_groups`.
     """
     size = sampling.batch_groups
     share = slice(rank * size // world_size, (rank + 1) * size // world_size)
     of_texts, of_lone = _split(row_groups, sum(row_groups) - lone)
+    first_lone = sum(of_texts)
     if sampling.method == "notebook":
         # The notebook shuffles the whole list before every step: each batch is a draw of its own.
         drawn = np.random.default_rng((seed, epoch, step))
-        indices = drawn.choice(sum(of_texts), size, replace=False)[share]
+        indices = drawn.choice(first_lone, size, replace=False)[share]
+    elif sampling.method == "by_size":
+        if sizes is None:
+            raise ValueError("sampling.method=by_size needs the groups' sizes")
+        of_texts = sizes.pairs()
+        pairs_drawn = batch_indices(size, of_texts, seed, epoch, step, share)
+        indices = _groups_of_pairs(pairs_drawn, sizes, row_groups)
     else:
         indices = batch_indices(size, of_texts, seed, epoch, step, share)
     # Drawn for the whole batch, so that a group's texts do not depend on who draws them.
@@ -185,10 +216,10 @@ def sample_rows(
     )[share]
     members = [groups[index] for index in indices]
 
-    sizes = np.array([len(group.texts) for group in members])
-    first = (chances[:, 0] * sizes).astype(np.int64)
+    texts_of = np.array([len(group.texts) for group in members])
+    first = (chances[:, 0] * texts_of).astype(np.int64)
     if sampling.method == "notebook":
-        second = (chances[:, 1] * sizes).astype(np.int64)  # random.choices(texts, k=2)
+        second = (chances[:, 1] * texts_of).astype(np.int64)  # random.choices(texts, k=2)
         ones = [group.texts[i] for group, i in zip(members, first, strict=True)]
         twos = [group.texts[i] for group, i in zip(members, second, strict=True)]
         joined = [one + two for one, two in zip(ones, twos, strict=True)]
@@ -196,7 +227,7 @@ def sample_rows(
         own: list[tuple[str, ...]] = list(zip(joined, turned, strict=True))
         noise = noise[:, :2].ravel(order="F")
         return Rows(joined, turned, [], [], own, np.zeros((0, 2), np.int32), noise)
-    second = (chances[:, 1] * (sizes - 1)).astype(np.int64)
+    second = (chances[:, 1] * (texts_of - 1)).astype(np.int64)
     second += second >= first  # one of the others: skip the first text's place
     negatives = [
         _draw(group.negatives, row) for group, row in zip(members, chances[:, 2:], strict=True)
@@ -206,7 +237,7 @@ def sample_rows(
     pairs, pairs_noise = [], np.zeros((0, 2), np.uint32)
     if lone and hard_negatives:
         at = epoch * (sum(of_texts) // size) + step
-        places = sum(of_texts) + _lone_indices(size, of_lone, seed, at, share)
+        places = first_lone + _lone_indices(size, of_lone, seed, at, share)
         rng = np.random.default_rng((seed, epoch, step, 5))
         chances = rng.random((size, 1))[share]
         pairs_noise = rng.integers(2**32, size=(size, 2), dtype=np.uint32)[share]
@@ -230,6 +261,19 @@ def sample_rows(
             ]
         ),
     )
+
+
+def _groups_of_pairs(pairs: np.ndarray, sizes: Sizes, row_groups: tuple[int, ...]) -> np.ndarray:
+    """The group of each pair: the first n - 1 pairs are those of the first group, and so on."""
+    ends, starts = np.cumsum(sizes.pairs()), np.cumsum(row_groups) - row_groups
+    number = np.searchsorted(ends, pairs, side="right")
+    indices = np.empty_like(pairs)
+    for there in np.unique(number):
+        here = number == there
+        of_groups = sizes.pair_ends(int(there))
+        within = pairs[here] - (ends[there] - of_groups[-1])
+        indices[here] = starts[there] + np.searchsorted(of_groups, within, side="right")
+    return indices
 
 
 @lru_cache(maxsize=4)

@@ -23,7 +23,7 @@ from siamese.model import SentenceEncoder
 from siamese.packed import build_embed
 from siamese.pairs import Pair
 from siamese.recipe import Optimizer, Recipe
-from siamese.sampling import sample_rows, steps_per_epoch
+from siamese.sampling import sample_rows
 from siamese.train_step import build_cached_step, build_plain_step
 from siamese.training_data import Prepared, TrainingData
 
@@ -74,7 +74,7 @@ def _fit(
     sampling = recipe.sampling
     # Columns for negatives that no group has would be compared for nothing.
     hard_negatives = recipe.loss.hard_negatives if data.negatives else 0
-    steps = steps_per_epoch(sampling, len(data.groups) - data.lone, data.texts_read)
+    steps = data.steps_per_epoch(sampling)
     with context.strategy.scope():
         model, model_with_dropout = build_encoder(recipe.encoder, prepared.embeddings)
         optimizer = build_optimizer(recipe.optimizer, steps * recipe.training.epochs)
@@ -127,6 +127,7 @@ def _fit(
             epoch=at.epoch,
             step=step,
             lone=data.lone,
+            sizes=data.sizes,
             rank=context.rank,
             world_size=context.world_size,
         )

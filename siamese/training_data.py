@@ -9,8 +9,8 @@ import numpy as np
 from siamese.errors import UserError
 from siamese.groups import Group
 from siamese.pairs import Pair
-from siamese.recipe import Recipe
-from siamese.sampling import steps_per_epoch
+from siamese.recipe import Recipe, Sampling
+from siamese.sampling import Sizes, steps_per_epoch
 from siamese.vectors import Again, Coverage, initial_embeddings
 from siamese.vocabulary import Vocabulary, count_characters
 
@@ -23,6 +23,7 @@ class TrainingData:
         groups: groups of two different texts or more, then those of one text and its negatives.
         lone: the number of the latter.
         row_groups: the number of groups in each part that is read at once, in order.
+        sizes: of the groups.
         characters: how often each character occurs in the texts that were read.
         negatives: hard negatives of all groups.
         texts_read: texts read, those that were later folded or dropped included.
@@ -32,10 +33,22 @@ class TrainingData:
     groups: Sequence[Group]
     lone: int
     row_groups: Sequence[int]
+    sizes: Sizes
     characters: Mapping[str, int]
     negatives: int
     texts_read: int
     hash: str
+
+    def steps_per_epoch(self, sampling: Sampling) -> int:
+        """The number of batches in an epoch.
+
+        Raises:
+            UserError: there are fewer groups than a batch has.
+        """
+        groups = len(self.groups) - self.lone
+        if sampling.method == "by_size" and groups >= sampling.batch_groups:
+            groups = sum(self.sizes.pairs())
+        return steps_per_epoch(sampling, groups, self.texts_read)
 
 
 @dataclass(frozen=True)
@@ -63,7 +76,7 @@ def prepare(
         UserError: there are fewer groups than a batch has, the learning rate would never be
             reached, or the vectors cannot be used.
     """
-    steps = steps_per_epoch(recipe.sampling, len(data.groups) - data.lone, data.texts_read)
+    steps = data.steps_per_epoch(recipe.sampling)
     steps *= recipe.training.epochs
     if recipe.optimizer.warmup_steps >= steps:
         raise UserError(
@@ -79,8 +92,7 @@ def prepare(
         zeros = np.zeros((len(vocabulary), recipe.encoder.embedding_dim), np.float32)
         return Prepared(vocabulary, zeros, None)
     embeddings, coverage = initial_embeddings(
-        recipe.encoder.vectors,
-        recipe.encoder.embedding_dim,
+        recipe.encoder,
         recipe.seed,
         vocabulary,
         Again(lambda: (text for group in data.groups for text in group.texts)),

@@ -9,6 +9,7 @@ import numpy as np
 
 from siamese.errors import UserError
 from siamese.files import replacing
+from siamese.recipe import Encoder
 from siamese.vocabulary import FIRST_ID, Vocabulary
 
 Item = TypeVar("Item")
@@ -185,13 +186,14 @@ def save_vectors(path: Path, vectors: "dict[str, np.ndarray]") -> None:
 
 
 def initial_embeddings(
-    source: str, dim: int, seed: int, vocabulary: Vocabulary, texts: Iterable[str]
+    recipe: Encoder, seed: int, vocabulary: Vocabulary, texts: Iterable[str]
 ) -> tuple[np.ndarray, Coverage | None]:
     """The embedding matrix that a recipe's `encoder.vectors` asks for.
 
+    That is of a word2vec file, of `train` (word2vec on the run's texts) or of `none` (random).
+
     Args:
-        source: a word2vec file, `train` (word2vec on the run's texts) or `none` (random).
-        dim: the size of the vectors.
+        recipe: the recipe's section.
         seed: for `train` and `none`.
         vocabulary: gives the rows.
         texts: the run's texts, read for `train` only, several times.
@@ -199,8 +201,9 @@ def initial_embeddings(
     Returns:
         float32 `[len(vocabulary), dim]`, and the coverage of a file.
     """
+    source, dim, limit = recipe.vectors, recipe.embedding_dim, recipe.embedding_range
     if source == "none":
-        random = np.random.default_rng(seed).uniform(-0.05, 0.05, (len(vocabulary), dim))
+        random = np.random.default_rng(seed).uniform(-limit, limit, (len(vocabulary), dim))
         return random.astype(np.float32), None
     if source != "train":
         return load_vectors(Path(source), dim, vocabulary)

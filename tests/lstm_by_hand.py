@@ -31,4 +31,9 @@ def encode_by_hand(model: keras.Model, ids: list[int], pooling: str) -> np.ndarr
             backward = lstm(hidden[::-1], *weights[3:])
             last = np.concatenate([forward[-1], backward[-1]])
             hidden = np.concatenate([forward, backward[::-1]], axis=1)
+    if pooling == "attention":
+        kernel = model.get_layer("attention_pooling").get_weights()[0].astype(np.float64)
+        weights = np.exp(hidden @ kernel) / np.exp(hidden @ kernel).sum(axis=0)
+        parts = np.split(hidden, kernel.shape[1], axis=1)
+        return np.concatenate([w @ part for w, part in zip(weights.T, parts, strict=True)])
     return {"last": last, "mean": hidden.mean(axis=0), "max": hidden.max(axis=0)}[pooling]

@@ -25,17 +25,20 @@ def padded(texts: list[list[int]], width: int) -> np.ndarray:
     return np.array([ids + [0] * (width - len(ids)) for ids in texts], np.int32)
 
 
-@pytest.mark.parametrize("pooling", ["last", "mean", "max"])
+@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
 @pytest.mark.parametrize("units", [(4,), (6, 3)])
 def test_embeddings_equal_the_lstm_written_out(units: tuple[int, ...], pooling: str) -> None:
-    model = build(units, pooling)
+    model = build(units, pooling, attention_heads=2)
+    if pooling == "attention":  # begins at zeros
+        kernel = model.get_layer("attention_pooling").kernel
+        kernel.assign(np.random.default_rng(2).normal(size=kernel.shape))
     embeddings = model(padded(TEXTS, 16), training=False).numpy()
     assert embeddings.shape == (len(TEXTS), 2 * units[-1])
     for text, embedding in zip(TEXTS, embeddings, strict=True):
         np.testing.assert_allclose(embedding, encode_by_hand(model, text, pooling), atol=2e-6)
 
 
-@pytest.mark.parametrize("pooling", ["last", "mean", "max"])
+@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
 def test_a_row_of_padding_is_all_zeros(pooling: str) -> None:
     model = build((4,), pooling)
     embeddings = model(padded([[], [3]], 8), training=False).numpy()
@@ -112,13 +115,20 @@ def test_dropout_of_final_states_has_no_time_axis() -> None:
     assert kept.mean() == pytest.approx(0.7, abs=0.02)
 
 
-def test_pooling_layer_survives_serialisation_in_safe_mode(tmp_path) -> None:
-    model = build((4,), "max")
+def test_attention_begins_as_the_mean() -> None:
+    found, expected = (build((4,), pooling)(padded(TEXTS, 8)) for pooling in ("attention", "mean"))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("pooling", ["max", "attention"])
+def test_pooling_layer_survives_serialisation_in_safe_mode(tmp_path, pooling) -> None:
+    model = build((4,), pooling)
     model.save(tmp_path / "m.keras")
     again = keras.saving.load_model(tmp_path / "m.keras", safe_mode=True)
     ids = padded(TEXTS, 8)
     np.testing.assert_array_equal(model(ids), again(ids))
-    assert again.get_layer("max_pooling").get_config()["method"] == "max"
+    name = f"{pooling}_pooling"
+    assert again.get_layer(name).get_config() == model.get_layer(name).get_config()
 
 
 def test_pooling_layer_refuses_an_unknown_method() -> None:

@@ -8,12 +8,20 @@ from siamese.encoder import build_encoder
 from siamese.packed import build_packed
 from siamese.recipe import Encoder
 
-SHAPES = [((7,), "mean"), ((7, 5), "mean"), ((6, 4, 3), "max"), ((5,), "last"), ((7, 5), "last")]
+SHAPES = [
+    ((7,), "mean"),
+    ((7, 5), "mean"),
+    ((6, 4, 3), "max"),
+    ((5,), "last"),
+    ((7, 5), "last"),
+    ((8,), "attention"),
+    ((7, 4), "attention"),
+]
 
 
 def make(units, pooling, dropout=0.4, rows=13, time=16):
     """A recipe, its models, ids of 0 to `time` characters, and noise."""
-    recipe = Encoder(lstm_units=units, pooling=pooling, dropout=dropout)
+    recipe = Encoder(lstm_units=units, pooling=pooling, dropout=dropout, attention_heads=2)
     rng = np.random.default_rng(1)
     models = build_encoder(recipe, rng.normal(size=(50, 6)).astype(np.float32))
     for variable in models[0].trainable_variables:  # Keras starts biases at 0 and 1

@@ -26,6 +26,8 @@ OTHER = {
     "encoder.lstm_units": [128, 128],
     "encoder.dropout": 0.41,
     "encoder.pooling": "max",
+    "encoder.attention_heads": 4,
+    "encoder.embedding_range": 0.2,
     "loss.scale": 20.5,
     "loss.hard_negatives": 2,
     "loss.ranking": 0.5,

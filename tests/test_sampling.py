@@ -5,6 +5,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+from groups_in_memory import SizesOfList
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -270,3 +271,46 @@ def test_without_hard_negatives_groups_of_one_text_are_left_out() -> None:
     groups = make_groups([2] * 4) + LONE
     rows = sample_rows(groups, (13,), Sampling(batch_groups=4), 0, seed=1, epoch=0, step=0, lone=9)
     assert not rows.lone and len(rows.texts) == len(rows.noise) == 8
+
+
+@given(
+    st.lists(st.integers(1, 6), min_size=4, max_size=30).filter(lambda s: sum(s) - len(s) >= 4),
+    seeds,
+    st.sampled_from([1, 2]),
+    st.data(),
+)
+def test_by_size_a_pass_takes_a_group_of_n_texts_n_less_1_times(sizes, seed, workers, data) -> None:
+    """Groups of one text are the last ones, and row groups may hold of both."""
+    groups = make_groups(sorted(sizes, reverse=True))
+    row_groups, lone = cut(len(groups), data), sizes.count(1)
+    sampling = Sampling(batch_groups=4, method="by_size")
+    of_groups = SizesOfList(groups, row_groups)
+    drawn: list[str] = []
+    for step in range(sum(of_groups.pairs()) // 4):
+        for rank in range(workers):
+            rows = sample_rows(
+                groups,
+                row_groups,
+                sampling,
+                0,
+                seed=seed,
+                epoch=1,
+                step=step,
+                lone=lone,
+                sizes=of_groups,
+                rank=rank,
+                world_size=workers,
+            )
+            assert all(one != two for one, two in zip(rows.first, rows.second, strict=True))
+            drawn += [text.split("t")[0] for text in rows.first]
+    most = {f"g{number}": len(group.texts) - 1 for number, group in enumerate(groups)}
+    found = {group: drawn.count(group) for group in most}
+    assert all(found[group] <= most[group] for group in most)
+    # Only the last, incomplete batch is left out.
+    assert sum(found.values()) == sum(most.values()) // 4 * 4
+
+
+def test_by_size_without_sizes_is_refused() -> None:
+    sampling = Sampling(batch_groups=4, method="by_size")
+    with pytest.raises(ValueError, match="by_size needs"):
+        sample_rows(make_groups([2] * 4), (4,), sampling, 0, seed=1, epoch=0, step=0)

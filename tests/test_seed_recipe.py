@@ -7,6 +7,7 @@ from pathlib import Path
 import gensim
 import numpy as np
 import pytest
+from groups_in_memory import SizesOfList
 from lstm_by_hand import encode_by_hand
 
 from siamese.backend import keras
@@ -65,6 +66,7 @@ def ours():
         groups=groups,
         lone=0,
         row_groups=(len(groups),),
+        sizes=SizesOfList(groups),
         characters=counts.characters,
         negatives=0,
         texts_read=counts.texts_read,

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from groups_in_memory import SizesOfList
 
 import distributed.output
 import distributed.runs
@@ -207,6 +208,11 @@ class TestRead:
             metadata = pq.read_metadata(path)
             for number in range(metadata.num_row_groups):
                 assert metadata.row_group(number).num_rows in (8, metadata.num_rows % 8)
+        sizes = SizesOfList(expected, training.row_groups)
+        assert training.sizes.pairs() == sizes.pairs()
+        for number in range(len(training.row_groups)):
+            found = training.sizes.pair_ends(number)
+            np.testing.assert_array_equal(found, sizes.pair_ends(number))
         for threads in (1, 4):
             order = np.random.default_rng(threads).integers(-103, 103, 400).tolist()
             with ThreadPoolExecutor(threads) as pool:

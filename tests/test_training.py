@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from groups_in_memory import SizesOfList
 
 from siamese import SentenceEncoder, UserError
 from siamese.backend import tf
@@ -53,6 +54,7 @@ DATA = TrainingData(
     groups=GROUPS + LONE,
     lone=len(LONE),
     row_groups=(len(GROUPS) + len(LONE),),
+    sizes=SizesOfList(GROUPS + LONE),
     characters=count_characters(text for group in GROUPS + LONE for text in group.texts),
     negatives=len(GROUPS) + len(LONE),
     texts_read=sum(len(group.texts) for group in GROUPS),

@@ -12,6 +12,7 @@ import pytest
 from gensim.models import KeyedVectors
 
 from siamese.errors import UserError
+from siamese.recipe import Encoder
 from siamese.vectors import (
     Again,
     Coverage,
@@ -252,11 +253,14 @@ class TestTrain:
 class TestInitialEmbeddings:
     def test_none_is_random_and_small_and_a_function_of_the_seed(self):
         one, two, other = (
-            initial_embeddings("none", 5, seed, VOCABULARY, [])[0] for seed in (1, 1, 2)
+            initial_embeddings(
+                Encoder(vectors="none", embedding_dim=5, embedding_range=0.1), seed, VOCABULARY, []
+            )[0]
+            for seed in (1, 1, 2)
         )
         assert one.shape == (6, 5)
         assert one.dtype == np.float32
-        assert 0 < np.abs(one).max() <= 0.05
+        assert 0.05 < np.abs(one).max() <= 0.1
         np.testing.assert_array_equal(one, two)
         assert not np.array_equal(one, other)
 
@@ -264,7 +268,9 @@ class TestInitialEmbeddings:
     def test_train_gives_each_character_its_trained_row(self, lowercase):
         texts = ["AbA", "bAa", "ab b"] * 3
         vocabulary = Vocabulary(Counter("".join(texts)), lowercase=lowercase)
-        matrix, coverage = initial_embeddings("train", 4, 7, vocabulary, texts)
+        matrix, coverage = initial_embeddings(
+            Encoder(vectors="train", embedding_dim=4), 7, vocabulary, texts
+        )
         folded = [text.lower() if lowercase else text for text in texts]
         trained = train_vectors(folded, 4, seed=7)
         zeros = np.zeros(4)
@@ -274,6 +280,8 @@ class TestInitialEmbeddings:
 
     def test_a_file_is_read(self, tmp_path):
         path = gensim_file(tmp_path / "v.bin", True)
-        matrix, coverage = initial_embeddings(str(path), 2, 1, VOCABULARY, [])
+        matrix, coverage = initial_embeddings(
+            Encoder(vectors=str(path), embedding_dim=2), 1, VOCABULARY, []
+        )
         assert matrix.tolist() == EXPECTED
         assert coverage is not None
