@@ -142,6 +142,9 @@ class Optimizer(Section):
     decay: Literal["constant", "cosine"] = Field(
         "constant", description="`cosine` falls to 0 at the last epoch's end"
     )
+    clip_norm: float | None = Field(
+        None, gt=0, description="scales a longer gradient, of all weights together, to this length"
+    )
 
 
 class Training(Section):

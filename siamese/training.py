@@ -20,9 +20,10 @@ from siamese.encoder import build_encoder
 from siamese.errors import UserError
 from siamese.evaluation import evaluate_scores, labels_of, pair_scores
 from siamese.model import SentenceEncoder
+from siamese.optimizer import build_optimizer
 from siamese.packed import build_embed
 from siamese.pairs import Pair
-from siamese.recipe import Optimizer, Recipe
+from siamese.recipe import Recipe
 from siamese.sampling import sample_rows
 from siamese.train_step import build_cached_step, build_plain_step
 from siamese.training_data import Prepared, TrainingData
@@ -256,24 +257,6 @@ def _out_of_memory(recipe: Recipe, context: Context) -> str:
         + ("; or raise the cap" if cap else "")
         + ". A run with other settings is a new one: --fresh, or another --run."
     )
-
-
-def build_optimizer(recipe: Optimizer, total_steps: int) -> keras.optimizers.Optimizer:
-    """Adam with a linear warm-up and a constant or cosine-decaying learning rate.
-
-    Args:
-        recipe: the recipe's section.
-        total_steps: steps of the whole run.
-    """
-    warm = recipe.warmup_steps
-    rate = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warm else recipe.learning_rate,
-        warmup_target=recipe.learning_rate if warm else None,
-        warmup_steps=warm,
-        decay_steps=max(total_steps - warm, 1),
-        alpha=1.0 if recipe.decay == "constant" else 0.0,
-    )
-    return keras.optimizers.Adam(rate)
 
 
 def _ahead(make: Callable[[int], Batch], first: int, steps: int) -> Iterator[Batch]:

@@ -34,14 +34,14 @@ SAMPLING = Sampling(batch_groups=24)
 LOSS = Loss(scale=20, hard_negatives=2, ranking=0.5, ranking_scale=10)
 
 
-def build(strategy):
+def build(strategy, optimizer=None):
     """The arguments of `build_plain_step` and `build_cached_step`."""
     keras.utils.set_random_seed(1)
     table = np.random.default_rng(2).normal(size=(len(VOCABULARY), 6)).astype(np.float32)
     recipe = Encoder(lstm_units=(7, 5), dropout=0.4, pooling="mean")
     _, model = build_encoder(recipe, table)
     # Plain gradient descent of rate 1: the weights' change is the gradient.
-    optimizer = keras.optimizers.SGD(1.0)
+    optimizer = optimizer or keras.optimizers.SGD(1.0)
     optimizer.build(model.trainable_variables)
     embed = build_embed(model, recipe)
     return strategy, embed, model.trainable_variables, optimizer, LOSS

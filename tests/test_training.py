@@ -16,10 +16,10 @@ from siamese.context import LocalContext
 from siamese.evaluation import evaluate_scores, labels_of, pair_scores
 from siamese.groups import Group
 from siamese.pairs import Pair
-from siamese.recipe import Optimizer, Recipe, load_recipe
+from siamese.recipe import Recipe, load_recipe
 from siamese.run_folder import RunFolder
 from siamese.sampling import sample_rows
-from siamese.training import build_optimizer, fit
+from siamese.training import fit
 from siamese.training_data import TrainingData, prepare
 from siamese.vocabulary import count_characters
 
@@ -213,32 +213,6 @@ def test_a_resume_with_another_recipe_or_other_data_names_what_differs(finished)
     assert "seed: was 1, is 3" in str(error.value)
     with pytest.raises(UserError, match="other data"):
         finished.check_same(load_recipe("fast", list(TINY)), {"hash": "others"})
-
-
-@pytest.mark.parametrize(
-    ("warmup", "decay", "expected"),
-    [
-        (0, "constant", lambda step: 0.01),
-        (4, "constant", lambda step: 0.01 * min(step / 4, 1)),
-        (0, "cosine", lambda step: 0.01 * 0.5 * (1 + math.cos(math.pi * step / 20))),
-        (
-            4,
-            "cosine",
-            lambda step: (
-                0.01 * step / 4
-                if step < 4
-                else 0.01 * 0.5 * (1 + math.cos(math.pi * (step - 4) / 16))
-            ),
-        ),
-    ],
-)
-def test_learning_rate_warms_up_and_decays(warmup, decay, expected) -> None:
-    optimizer = build_optimizer(
-        Optimizer(learning_rate=0.01, warmup_steps=warmup, decay=decay), total_steps=20
-    )
-    for step in range(21):
-        optimizer.iterations.assign(step)
-        assert float(optimizer.learning_rate) == pytest.approx(expected(step), abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from test_train_step import GROUPS, LONE, LOSS, SAMPLING, VOCABULARY, build
 import siamese.train_step
 from siamese.backend import tf
 from siamese.batches import make_batch
-from siamese.recipe import Text
+from siamese.optimizer import build_optimizer
+from siamese.recipe import Optimizer, Text
 from siamese.sampling import sample_rows
 from siamese.train_step import build_cached_step, build_plain_step
 
@@ -20,11 +21,15 @@ MICRO_BATCH_GROUPS = 5  # divides no worker's share
 siamese.train_step.COMPARED_AT_ONCE = 2000  # some ten groups
 
 
-def take_step(strategy, rank: int, world_size: int, cached: bool) -> tuple[float, list]:
-    """This worker's part of the loss, and the gradients that all workers applied."""
-    micro = MICRO_BATCH_GROUPS if cached else None
+def take_step(strategy, rank: int, world_size: int, kind: str) -> tuple[float, list]:
+    """This worker's part of the loss, and the gradients that all workers applied.
+
+    With the kind `clipped`, a hundred times Adam's first mean of them.
+    """
+    micro = MICRO_BATCH_GROUPS if kind == "cached" else None
     with strategy.scope():
-        arguments = build(strategy)
+        adam = build_optimizer(Optimizer(clip_norm=0.5), 1) if kind == "clipped" else None
+        arguments = build(strategy, adam)
     variables = arguments[2]
     before = [variable.numpy() for variable in variables]
     rows = sample_rows(
@@ -40,14 +45,16 @@ def take_step(strategy, rank: int, world_size: int, cached: bool) -> tuple[float
         world_size=world_size,
     )
     batch = make_batch(rows, VOCABULARY, Text(), LOSS.hard_negatives, micro)
-    step = (build_cached_step if cached else build_plain_step)(*arguments)
+    step = (build_cached_step if kind == "cached" else build_plain_step)(*arguments)
     loss = float(step(batch))
+    if adam:
+        return loss, [100 * v.numpy() for v in adam.variables if "momentum" in v.path]
     after = [variable.numpy() for variable in variables]
     return loss, [b - a for b, a in zip(before, after, strict=True)]
 
 
 def main(output: str) -> None:
-    """Take a plain and a cached step; `TF_CONFIG` tells of the other workers."""
+    """Take a plain, a cached and a clipped step; `TF_CONFIG` tells of the other workers."""
     config = json.loads(os.environ["TF_CONFIG"])
     world_size, rank = len(config["cluster"]["worker"]), config["task"]["index"]
     tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -57,8 +64,8 @@ def main(output: str) -> None:
     else:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     arrays = {}
-    for kind in ("plain", "cached"):
-        loss, gradients = take_step(strategy, rank, world_size, cached=kind == "cached")
+    for kind in ("plain", "cached", "clipped"):
+        loss, gradients = take_step(strategy, rank, world_size, kind)
         arrays[f"{kind} loss"] = np.array(loss)
         arrays |= {f"{kind} {i}": gradient for i, gradient in enumerate(gradients)}
     np.savez(output, **arrays)

@@ -1,6 +1,10 @@
 """How good recipes are on a corpus, beside baselines that learn little or nothing.
 
     python tests/benchmarks/quality.py CORPUS [--recipes default fast] [--seeds 3] [--set KEY=VALUE]
+        [--without KEY=VALUE …]
+
+`--without` adds a row for the first recipe with each of these settings alone, beside it as it is:
+the recipe less one part at a time.
 
 CORPUS is a folder with `df_test.txt` (labelled pairs) and `train_pairs.tsv` or `df_train.json`.
 Each run is a `siamese train` in a process of its own. Accuracy is that of a threshold fitted on
@@ -111,9 +115,16 @@ def baselines(train: Path, dev: Path) -> list[dict[str, Any]]:
 
 
 def run_recipe(
-    recipe: str, data: Path, dev: Path, scratch: Path, seeds: int, settings: list[str]
+    recipe: str,
+    without: list[str],
+    data: Path,
+    dev: Path,
+    scratch: Path,
+    seeds: int,
+    settings: list[str],
 ) -> dict[str, Any]:
     """A row for a recipe: its figures as means over seeds."""
+    name = ", ".join([recipe, *without])
     found, seconds = [], []
     encoder = None
     for seed in range(1, seeds + 1):
@@ -125,16 +136,16 @@ def run_recipe(
         start = time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
-            sys.exit(f"{recipe}, seed {seed}: {done.stderr}")
+            sys.exit(f"{name}, seed {seed}: {done.stderr}")
         seconds.append(time.perf_counter() - start)
         _, labels, scores = read_scores(run / "best_scores.parquet")
         found.append(figures(scores, labels))
         epoch = read_json(run / "best" / "metrics.json")["epoch"]
-        print(f"{recipe} seed {seed}: {found[-1]}, best epoch {epoch}", file=sys.stderr)
+        print(f"{name} seed {seed}: {found[-1]}, best epoch {epoch}", file=sys.stderr)
         encoder = SentenceEncoder.load(run / "best")
     assert encoder is not None
     parameters = encoder.model.count_params()
-    return row(recipe, found, float(np.mean(seconds)), parameters, encoder.embedding_dim)
+    return row(name, found, float(np.mean(seconds)), parameters, encoder.embedding_dim)
 
 
 def row(
@@ -165,6 +176,7 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="*", default=["default", "fast", "seed"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--set", dest="settings", action="append", default=[])
+    parser.add_argument("--without", nargs="*", default=[])
     parser.add_argument("--no-baselines", action="store_true")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -176,13 +188,21 @@ def main() -> None:
         data = Path(scratch) / "data"
         command = [sys.executable, "-m", "distributed", "shard", str(train), "--output", str(data)]
         subprocess.run(command, check=True, capture_output=True)
-        for recipe in options.recipes:
+        runs: list[tuple[str, list[str]]] = [(recipe, []) for recipe in options.recipes]
+        runs += [(options.recipes[0], [setting]) for setting in options.without]
+        for recipe, without in runs:
             settings = [f"evaluation.threshold={json.dumps('fit')}"] if recipe == "seed" else []
             if recipe == "seed":
                 settings.append("evaluation.metric=roc_auc")
             rows.append(
                 run_recipe(
-                    recipe, data, dev, Path(scratch), options.seeds, [*settings, *options.settings]
+                    recipe,
+                    without,
+                    data,
+                    dev,
+                    Path(scratch) / str(len(rows)),
+                    options.seeds,
+                    [*settings, *options.settings, *without],
                 )
             )
     show(
