@@ -3,8 +3,8 @@
     python tests/benchmarks/quality.py CORPUS [--recipes default fast] [--seeds 3] [--set KEY=VALUE]
         [--without KEY=VALUE …]
 
-`--without` adds a row for the first recipe with each of these settings alone, beside it as it is:
-the recipe less one part at a time.
+`--without` adds a row for the first recipe with each of these settings alone (or several in quotes),
+beside it as it is: the recipe less one part at a time.
 
 CORPUS is a folder with `df_test.txt` (labelled pairs) and `train_pairs.tsv` or `df_train.json`.
 Each run is a `siamese train` in a process of its own. Accuracy is that of a threshold fitted on
@@ -189,7 +189,7 @@ def main() -> None:
         command = [sys.executable, "-m", "distributed", "shard", str(train), "--output", str(data)]
         subprocess.run(command, check=True, capture_output=True)
         runs: list[tuple[str, list[str]]] = [(recipe, []) for recipe in options.recipes]
-        runs += [(options.recipes[0], [setting]) for setting in options.without]
+        runs += [(options.recipes[0], settings.split()) for settings in options.without]
         for recipe, without in runs:
             settings = [f"evaluation.threshold={json.dumps('fit')}"] if recipe == "seed" else []
             if recipe == "seed":
