@@ -3,7 +3,7 @@
     python tests/benchmarks/quality.py CORPUS [--recipes default fast] [--seeds 3] [--set KEY=VALUE]
         [--without KEY=VALUE …]
 
-`--without` adds a row for the first recipe with each of these settings alone (or several in quotes),
+`--without` adds a row for the first recipe with each of these settings (or several in quotes),
 beside it as it is: the recipe less one part at a time.
 
 CORPUS is a folder with `df_test.txt` (labelled pairs) and `train_pairs.tsv` or `df_train.json`.
