@@ -60,12 +60,12 @@ class MaskedPooling(keras.layers.Layer):
 class AttentionPooling(keras.layers.Layer):
     """The mean of a sequence over time with learned weights, padding left out.
 
-    Each head has one equal part of the outputs, and weights for it that are the softmax over time
+    Each head has one part of the outputs, and weights for it that are the softmax over time
     of a linear function of all outputs (Lin et al., 2017, with one layer and without the penalty).
     It begins as the plain mean. A row that is all padding pools to zeros.
 
     Args:
-        heads: divides the number of outputs.
+        heads: the number of parts, as equal as can be.
 
     Call arguments:
         inputs: float `[batch, time, dim]`.
@@ -90,7 +90,7 @@ class AttentionPooling(keras.layers.Layer):
         """Pool `inputs` over the positions where `mask` is true."""
         scores = keras.ops.where(mask[:, :, None], keras.ops.matmul(inputs, self.kernel), -1e9)
         weights = keras.ops.softmax(scores, axis=1) * keras.ops.cast(mask, scores.dtype)[:, :, None]
-        of_units = keras.ops.repeat(weights, inputs.shape[-1] // self.heads, axis=2)
+        of_units = keras.ops.take(weights, heads_of(inputs.shape[-1], self.heads), axis=2)
         return keras.ops.sum(inputs * of_units, axis=1)
 
     def compute_mask(self, inputs: tf.Tensor, mask: tf.Tensor | None = None) -> None:
@@ -103,6 +103,11 @@ class AttentionPooling(keras.layers.Layer):
     def get_config(self) -> dict:
         """What the layer is rebuilt from."""
         return {**super().get_config(), "heads": self.heads}
+
+
+def heads_of(outputs: int, heads: int) -> np.ndarray:
+    """The head of each output, `[outputs]`."""
+    return np.arange(outputs) * heads // outputs
 
 
 class RowDropout(keras.layers.Layer):

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from siamese.backend import keras, tf
+from siamese.encoder import heads_of
 from siamese.recipe import Encoder
 from siamese.recurrence import recurrence
 
@@ -172,5 +173,5 @@ def _attend(hidden: tf.Tensor, at: _Packing, kernel: tf.Tensor) -> tf.Tensor:
     highest = tf.stop_gradient(tf.math.unsorted_segment_max(scores, row, rows))
     parts = tf.exp(scores - tf.gather(highest, row))
     weights = parts / tf.gather(tf.math.unsorted_segment_sum(parts, row, rows), row)
-    of_units = tf.repeat(weights, outputs.shape[1] // kernel.shape[1], axis=1)
+    of_units = tf.gather(weights, heads_of(outputs.shape[1], kernel.shape[1]), axis=1)
     return tf.math.unsorted_segment_sum(outputs * of_units, row, rows)

@@ -67,7 +67,7 @@ class Encoder(Section):
     attention_heads: int = Field(
         8,
         ge=1,
-        description="with `attention`, the equal parts of the outputs that have their own weights",
+        description="with `attention`, the parts of the outputs that have their own weights",
     )
     embedding_range: float = Field(
         0.3,
@@ -82,16 +82,6 @@ class Encoder(Section):
         for units in self.lstm_units:
             if not 1 <= units <= 8192:
                 raise ValueError(f"encoder.lstm_units must be 1 to 8192 each, found {units}")
-        return self
-
-    @model_validator(mode="after")
-    def _heads_have_equal_parts(self) -> "Encoder":
-        outputs = 2 * self.lstm_units[-1] if self.lstm_units else 0
-        if self.pooling == "attention" and outputs % self.attention_heads:
-            raise ValueError(
-                f"encoder.attention_heads={self.attention_heads} do not divide the {outputs} "
-                "outputs of the last BiLSTM, two for each of its units"
-            )
         return self
 
 

@@ -1,5 +1,7 @@
 """A bidirectional LSTM encoder in plain numpy, one text and one character at a time."""
 
+import math
+
 import numpy as np
 
 from siamese.backend import keras
@@ -34,6 +36,8 @@ def encode_by_hand(model: keras.Model, ids: list[int], pooling: str) -> np.ndarr
     if pooling == "attention":
         kernel = model.get_layer("attention_pooling").get_weights()[0].astype(np.float64)
         weights = np.exp(hidden @ kernel) / np.exp(hidden @ kernel).sum(axis=0)
-        parts = np.split(hidden, kernel.shape[1], axis=1)
+        width, heads = hidden.shape[1], kernel.shape[1]
+        starts = [math.ceil(head * width / heads) for head in range(1, heads)]
+        parts = np.split(hidden, starts, axis=1)
         return np.concatenate([w @ part for w, part in zip(weights.T, parts, strict=True)])
     return {"last": last, "mean": hidden.mean(axis=0), "max": hidden.max(axis=0)}[pooling]

@@ -28,7 +28,7 @@ def padded(texts: list[list[int]], width: int) -> np.ndarray:
 @pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
 @pytest.mark.parametrize("units", [(4,), (6, 3)])
 def test_embeddings_equal_the_lstm_written_out(units: tuple[int, ...], pooling: str) -> None:
-    model = build(units, pooling, attention_heads=2)
+    model = build(units, pooling, attention_heads=3)
     if pooling == "attention":  # begins at zeros
         kernel = model.get_layer("attention_pooling").kernel
         kernel.assign(np.random.default_rng(2).normal(size=kernel.shape))

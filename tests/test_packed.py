@@ -21,7 +21,7 @@ SHAPES = [
 
 def make(units, pooling, dropout=0.4, rows=13, time=16):
     """A recipe, its models, ids of 0 to `time` characters, and noise."""
-    recipe = Encoder(lstm_units=units, pooling=pooling, dropout=dropout, attention_heads=2)
+    recipe = Encoder(lstm_units=units, pooling=pooling, dropout=dropout, attention_heads=3)
     rng = np.random.default_rng(1)
     models = build_encoder(recipe, rng.normal(size=(50, 6)).astype(np.float32))
     for variable in models[0].trainable_variables:  # Keras starts biases at 0 and 1
