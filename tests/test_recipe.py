@@ -348,7 +348,7 @@ class TestMistakes:
         message = refusal("fast", overrides)
         assert [fragment for fragment in fragments if fragment not in message] == []
         for override in overrides:
-            load_recipe("fast", [override])
+            load_recipe("fast", ["loss.hard_negatives=0", "loss.ranking=0", override])
 
     def test_two_misfits_are_told_at_once(self):
         message = refusal(
