@@ -72,7 +72,7 @@ class TestDraws:
         assert 0.3 <= settings["evaluation.threshold"] <= 0.95
         assert 1 <= len(settings["encoder.lstm_units"]) <= 2
         assert set(settings["encoder.lstm_units"]) <= {32, 64, 128, 192}
-        assert settings["encoder.pooling"] in ("last", "mean", "max")
+        assert settings["encoder.pooling"] in ("last", "mean", "max", "attention")
 
     def test_log_uniform_is_uniform_in_the_logarithm(self, load) -> None:
         space = load("loss: {scale: {log_uniform: [1, 100]}}")
