@@ -20,7 +20,7 @@ quickstart: .venv/installed
 	@echo "data set  $(OUT)/data"
 
 # Those that start clusters wait for processes that answer in time, so they run alone; and each file
-# in a process of its own, which Ray's client of a cluster shut down earlier cannot end.
+# in a process of its own: several in one process have ended it twice, without a word or a known cause.
 test: .venv/installed-test
 	$(BIN)/python -m pytest --ignore tests/clusters --numprocesses 2 --dist loadfile
 	for file in tests/clusters/test_*.py; do $(BIN)/python -m pytest $$file || exit 1; done

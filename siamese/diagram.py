@@ -47,7 +47,7 @@ def layer_boxes(model: "keras.Model") -> list[LayerBox]:
 
 def _kind(layer: "keras.layers.Layer") -> str:
     from siamese.backend import keras
-    from siamese.encoder import MaskedPooling
+    from siamese.encoder import AttentionPooling, MaskedPooling
 
     if isinstance(layer, keras.layers.InputLayer):
         return "a number for each character"
@@ -59,6 +59,8 @@ def _kind(layer: "keras.layers.Layer") -> str:
         return f"BiLSTM, 2 × {inner.units} units{states}"
     if isinstance(layer, MaskedPooling):
         return f"{layer.method} over time, padding left out"
+    if isinstance(layer, AttentionPooling):
+        return f"mean over time, {layer.heads} heads of learned weights"
     return type(layer).__name__
 
 

@@ -133,6 +133,8 @@ def ranking_loss(
     one, other = tf.unstack(tf.gather(unit, tf.maximum(negative_pairs, 0)), axis=1)
     far = tf.reduce_sum(one * other, axis=1)
     far_logits = tf.where(negative_pairs[:, 0] >= 0, scale * far, _NONE)
+    # One more that is not there: workers that have none at all could not gather them.
+    far_logits = tf.pad(far_logits, [[0, 1]], constant_values=_NONE)
     far_sum = tf.reduce_logsumexp(replica.all_gather(far_logits, axis=0))
     near_sum = tf.reduce_logsumexp(replica.all_gather(-scale * near, axis=0))
     return tf.nn.softplus(far_sum + near_sum) / tf.cast(replica.num_replicas_in_sync, tf.float32)

@@ -72,13 +72,13 @@ class Sizes(Protocol):
 def steps_per_epoch(sampling: Sampling, groups: int, texts: int) -> int:
     """The number of whole batches in an epoch.
 
+    A pass over the groups drops the last, incomplete batch; the next epoch shuffles anew. The
+    notebook divides the number of texts by 512 instead.
+
     Args:
         sampling: the recipe's section.
         groups: that a pass takes; with `by_size`, as often as it takes them.
         texts: texts that were read.
-
-    A pass over the groups drops the last, incomplete batch; the next epoch shuffles anew. The
-    notebook divides the number of texts by 512 instead.
 
     Raises:
         UserError: there are fewer groups than a batch has.

@@ -75,8 +75,6 @@ def _fit(
     sampling = recipe.sampling
     # Columns for negatives that no group has would be compared for nothing.
     hard_negatives = recipe.loss.hard_negatives if data.negatives else 0
-    # Several workers cannot gather the negative pairs that none of them has.
-    loss_recipe = recipe.loss if hard_negatives else recipe.loss.model_copy(update={"ranking": 0.0})
     steps = data.steps_per_epoch(sampling)
     with context.strategy.scope():
         model, model_with_dropout = build_encoder(recipe.encoder, prepared.embeddings)
@@ -88,7 +86,7 @@ def _fit(
         build_embed(model_with_dropout, recipe.encoder),
         model.trainable_variables,
         optimizer,
-        loss_recipe,
+        recipe.loss,
     )
     encoder = SentenceEncoder(model, prepared.vocabulary, recipe)
     gather = _build_gather(context.strategy)

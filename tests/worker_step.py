@@ -24,8 +24,10 @@ siamese.train_step.COMPARED_AT_ONCE = 2000  # some ten groups
 def take_step(strategy, rank: int, world_size: int, kind: str) -> tuple[float, list]:
     """This worker's part of the loss, and the gradients that all workers applied.
 
-    With the kind `clipped`, a hundred times Adam's first mean of them.
+    With the kind `clipped`, a hundred times Adam's first mean of them. With `unlabelled`, no
+    labelled negative is drawn.
     """
+    hard_negatives = 0 if kind == "unlabelled" else LOSS.hard_negatives
     micro = MICRO_BATCH_GROUPS if kind == "cached" else None
     with strategy.scope():
         adam = build_optimizer(Optimizer(clip_norm=0.5), 1) if kind == "clipped" else None
@@ -36,7 +38,7 @@ def take_step(strategy, rank: int, world_size: int, kind: str) -> tuple[float, l
         GROUPS,
         (len(GROUPS),),
         SAMPLING,
-        LOSS.hard_negatives,
+        hard_negatives,
         seed=3,
         epoch=0,
         step=0,
@@ -44,7 +46,7 @@ def take_step(strategy, rank: int, world_size: int, kind: str) -> tuple[float, l
         rank=rank,
         world_size=world_size,
     )
-    batch = make_batch(rows, VOCABULARY, Text(), LOSS.hard_negatives, micro)
+    batch = make_batch(rows, VOCABULARY, Text(), hard_negatives, micro)
     step = (build_cached_step if kind == "cached" else build_plain_step)(*arguments)
     loss = float(step(batch))
     if adam:
@@ -54,7 +56,7 @@ def take_step(strategy, rank: int, world_size: int, kind: str) -> tuple[float, l
 
 
 def main(output: str) -> None:
-    """Take a plain, a cached and a clipped step; `TF_CONFIG` tells of the other workers."""
+    """Take a step of each kind; `TF_CONFIG` tells of the other workers."""
     config = json.loads(os.environ["TF_CONFIG"])
     world_size, rank = len(config["cluster"]["worker"]), config["task"]["index"]
     tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -64,7 +66,7 @@ def main(output: str) -> None:
     else:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     arrays = {}
-    for kind in ("plain", "cached", "clipped"):
+    for kind in ("plain", "cached", "clipped", "unlabelled"):
         loss, gradients = take_step(strategy, rank, world_size, kind)
         arrays[f"{kind} loss"] = np.array(loss)
         arrays |= {f"{kind} {i}": gradient for i, gradient in enumerate(gradients)}

@@ -115,16 +115,15 @@ def baselines(train: Path, dev: Path) -> list[dict[str, Any]]:
 
 
 def run_recipe(
+    name: str,
     recipe: str,
-    without: list[str],
     data: Path,
     dev: Path,
     scratch: Path,
     seeds: int,
     settings: list[str],
 ) -> dict[str, Any]:
-    """A row for a recipe: its figures as means over seeds."""
-    name = ", ".join([recipe, *without])
+    """A row of that name for a recipe: its figures as means over seeds."""
     found, seconds = [], []
     encoder = None
     for seed in range(1, seeds + 1):
@@ -196,8 +195,8 @@ def main() -> None:
                 settings.append("evaluation.metric=roc_auc")
             rows.append(
                 run_recipe(
+                    ", ".join([recipe, *without]),
                     recipe,
-                    without,
                     data,
                     dev,
                     Path(scratch) / str(len(rows)),

@@ -46,7 +46,7 @@ def alone(tmp_path_factory) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("count", [2, 4])
-def test_workers_have_the_loss_and_gradients_of_one_plain_cached_and_clipped(
+def test_workers_have_the_loss_and_gradients_of_one_with_every_kind_of_step(
     alone, count, tmp_path
 ) -> None:
     """Takes 20 s and more: each of the processes imports TensorFlow on a shared machine."""
