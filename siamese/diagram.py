@@ -87,7 +87,7 @@ def draw_encoder(encoder: SentenceEncoder) -> bytes:
             axes.text(x, 0.45, name, ha="center", va="center", size=9.5, color=_DULL)
             axes.text(x, 0.75, text, ha="center", va="center", size=13)
             _arrow(axes, (x, 1), (x, panel_top))
-        _draw_layers(axes, boxes, encoder.model.count_params(), panel_top, panel_bottom)
+        _draw_layers(axes, boxes, encoder.weights.parameters, panel_top, panel_bottom)
         _draw_comparison(axes, encoder, panel_bottom)
         return png_of(figure)
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from siamese.backend import keras, tf
 from siamese.recipe import Encoder
+from siamese.weights import heads_of
 
 # Spreads positions over all 32 bits before they are mixed in.
 _TIME = 0x85EBCA6B
@@ -103,11 +104,6 @@ class AttentionPooling(keras.layers.Layer):
     def get_config(self) -> dict:
         """What the layer is rebuilt from."""
         return {**super().get_config(), "heads": self.heads}
-
-
-def heads_of(outputs: int, heads: int) -> np.ndarray:
-    """The head of each output, `[outputs]`."""
-    return np.arange(outputs) * heads // outputs
 
 
 class RowDropout(keras.layers.Layer):

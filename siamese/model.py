@@ -1,7 +1,9 @@
 """SentenceEncoder: what a user keeps, loads and calls."""
 
 import difflib
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +12,12 @@ import numpy as np
 from siamese.errors import UserError
 from siamese.evaluation import similarity_matrix
 from siamese.files import read_json, replacing_folder, sha256_of, write_json
+from siamese.inference import Inference
 from siamese.model_card import model_card
+from siamese.parallel import cores, in_threads
 from siamese.recipe import Recipe, load_recipe
 from siamese.vocabulary import Vocabulary
+from siamese.weights import Weights, read_weights, weights_of
 
 if TYPE_CHECKING:
     from siamese.backend import keras
@@ -21,12 +26,15 @@ if TYPE_CHECKING:
 CHECKED_FILES = ("encoder.keras", "vocabulary.json", "recipe.yaml", "metrics.json")
 MANIFEST = "manifest.json"
 VERSION = 1
+# Texts that a thread is worth.
+SMALLEST_SHARE = 32
 
 
 class SentenceEncoder:
     """Turns sentences into vectors, and compares them.
 
-    Load one with `SentenceEncoder.load(folder)`.
+    Load one with `SentenceEncoder.load(folder)`. On a CPU it works in numpy (`inference.py`) and
+    never imports TensorFlow; on a machine with a GPU it runs the Keras model there.
 
     Example:
         >>> encoder = SentenceEncoder.load("run/best")
@@ -36,6 +44,7 @@ class SentenceEncoder:
         0.93
 
     Attributes:
+        weights: of the encoder.
         recipe: the settings that the model was trained with.
         vocabulary: its characters.
         threshold: a similarity above it means the same.
@@ -44,34 +53,66 @@ class SentenceEncoder:
 
     def __init__(
         self,
-        model: "keras.Model",
+        weights: Weights,
         vocabulary: Vocabulary,
         recipe: Recipe,
         threshold: float = 0.0,
         metrics: dict[str, Any] | None = None,
     ) -> None:
-        from siamese.backend import tf
-        from siamese.packed import build_embed
-
-        self.model = model
         self.vocabulary = vocabulary
         self.recipe = recipe
         self.threshold = threshold
         self.metrics = metrics or {}
-        self._embed = tf.function(
-            build_embed(model, recipe.encoder),
-            input_signature=[tf.TensorSpec([None, None], tf.int32)],
-        )
+        self._take(weights)
+
+    @classmethod
+    def of_model(
+        cls, model: "keras.Model", vocabulary: Vocabulary, recipe: Recipe
+    ) -> "SentenceEncoder":
+        """An encoder with the weights that a model of `build_encoder` has now."""
+        encoder = cls(weights_of(model), vocabulary, recipe)
+        encoder.model = model
+        return encoder
+
+    def refresh(self) -> None:
+        """Take up the weights that `model` has now, after it was trained on."""
+        self._take(weights_of(self.model))
+
+    def _take(self, weights: Weights) -> None:
+        self.weights = weights
+        self._inference = Inference(weights, self.recipe.encoder.pooling)
+
+    @cached_property
+    def model(self) -> "keras.Model":
+        """The Keras model: a GPU runs it, and `save` writes it."""
+        from siamese.encoder import build_encoder
+
+        model, _ = build_encoder(self.recipe.encoder, self.weights.characters)
+        model.set_weights(self.weights.flat())
+        return model
 
     @property
     def embedding_dim(self) -> int:
         """The size of an embedding."""
-        return int(self.model.output_shape[-1])
+        return 2 * self.weights.layers[-1].recurrent.shape[1]
+
+    @cached_property
+    def _on_gpu(self) -> Callable[[np.ndarray], np.ndarray] | None:
+        """Ids int32 `[batch, time]` -> embeddings `[batch, dim]` by the model; None without GPU."""
+        if not _may_have_gpu():
+            return None
+        from siamese.backend import tf
+
+        if not tf.config.list_physical_devices("GPU"):
+            return None
+        ids = tf.TensorSpec([None, None], tf.int32)
+        function = tf.function(lambda ids: self.model(ids), input_signature=[ids])
+        return lambda ids: function(ids).numpy()
 
     def encode(
         self,
         sentences: str | Sequence[str],
-        batch_size: int = 256,
+        batch_size: int = 512,
         show_progress_bar: bool = False,
         normalize_embeddings: bool = False,
         **others: Any,
@@ -112,12 +153,20 @@ class SentenceEncoder:
         lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
         order = np.argsort(lengths, kind="stable")
         order = order[lengths[order] > 0]
+        if not (on_gpu := self._on_gpu):
+            # A share for each core, unless they are so few that starting threads takes longer.
+            batch_size = min(batch_size, max(-(-len(order) // cores()), SMALLEST_SHARE))
+        batches = [order[n : n + batch_size] for n in range(0, len(order), batch_size)]
+        embed = on_gpu or self._inference
+
+        def encode_batch(rows: np.ndarray) -> int:
+            ids = self.vocabulary.encode([sentences[row] for row in rows], max_length)
+            embeddings[rows] = embed(ids)
+            return len(rows)
+
         with progress("encoding", len(order), "texts", show=show_progress_bar) as advance:
-            for start in range(0, len(order), batch_size):
-                rows = order[start : start + batch_size]
-                ids = self.vocabulary.encode([sentences[row] for row in rows], max_length)
-                embeddings[rows] = self._embed(ids).numpy()
-                advance(len(rows))
+            for count in (map if on_gpu else in_threads)(encode_batch, batches):
+                advance(count)
         if normalize_embeddings:
             norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
             embeddings /= np.where(norms > 0, norms, 1)
@@ -172,23 +221,20 @@ class SentenceEncoder:
         """
         folder = Path(folder)
         check_model_folder(folder)
-        from siamese.backend import keras
-        from siamese.encoder import MaskedPooling
-
         metrics = read_json(folder / "metrics.json")
-        model = keras.saving.load_model(
-            folder / "encoder.keras",
-            custom_objects={"MaskedPooling": MaskedPooling},
-            compile=False,
-            safe_mode=True,
-        )
         return cls(
-            model,
+            read_weights(folder / "encoder.keras"),
             Vocabulary.load(folder / "vocabulary.json"),
             load_recipe(str(folder / "recipe.yaml")),
             threshold=metrics["threshold"],
             metrics=metrics,
         )
+
+
+def _may_have_gpu() -> bool:
+    """Whether TensorFlow, which takes seconds to import, is worth being asked for a GPU."""
+    drivers = ("/dev/nvidiactl", "/dev/dxg")  # the second one: Windows' subsystem for Linux
+    return "tensorflow" in sys.modules or any(Path(driver).exists() for driver in drivers)
 
 
 def _check_arguments(others: dict[str, Any]) -> None:

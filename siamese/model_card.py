@@ -29,7 +29,7 @@ judge the model on pairs of your own before you rely on it.
 A character {units} with {recipe.encoder.pooling} pooling, trained with in-batch contrastive loss on
 groups of paraphrases. One text in, a vector of {encoder.embedding_dim} numbers out; two texts are
 taken to mean the same when their similarity ({recipe.evaluation.similarity}) is above
-{encoder.threshold:.4f}. {encoder.model.count_params():,} parameters,
+{encoder.threshold:.4f}. {encoder.weights.parameters:,} parameters,
 {len(encoder.vocabulary):,} characters, texts up to {recipe.text.max_length} characters.
 {judged}
 ## Use

@@ -1,4 +1,4 @@
-"""The encoder's arithmetic on a CPU: what its Keras layers compute, without padding.
+"""Training's arithmetic on a CPU: what the encoder's Keras layers compute, without padding.
 
 The rows of a batch are put in the order of falling length, so that those that still have a
 character at some step of the LSTM are the first ones, and a step computes these only (as PyTorch's
@@ -11,18 +11,19 @@ reads every text from its own end. Three things save the rest of the time:
 - the gradient through time is written out, so that a step keeps what it needs and nothing else, and
   the recurrent kernel's gradient is one matrix product at the end.
 
-The layers hold the weights, and a GPU runs them as they are (cuDNN).
+The layers hold the weights, and a GPU runs them as they are (cuDNN). Without gradients, see
+`inference.py`.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from siamese.backend import keras, tf
-from siamese.encoder import heads_of
 from siamese.recipe import Encoder
 from siamese.recurrence import recurrence
+from siamese.weights import heads_of
 
-Embed = Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor]
+Embed = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 class _Packing(NamedTuple):
@@ -79,31 +80,28 @@ def build_embed(model: keras.Model, recipe: Encoder) -> Embed:
     if not tf.config.list_physical_devices("GPU"):
         return build_packed(model, recipe)
 
-    def embed(ids: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
-        return model(ids) if noise is None else model([ids, noise], training=True)
-
-    return embed
+    return lambda ids, noise: model([ids, noise], training=True)
 
 
 def build_packed(model: keras.Model, recipe: Encoder) -> Embed:
     """A function that computes what the encoder does.
 
     Args:
-        model: of `build_encoder`, with dropout or without; its weights are used as they are when
-            the function is called.
+        model: of `build_encoder`, the one with dropout; its weights are used as they are when the
+            function is called.
         recipe: what the model was built from.
 
     Returns:
         A function of ids, int32 `[batch, time]`, padded at the end, and of the noise that dropout
-        is drawn from, uint32 `[batch]`, or None for no dropout; to float32 `[batch, dim]`.
+        is drawn from, uint32 `[batch]`; to float32 `[batch, dim]`.
     """
     characters = model.get_layer("characters")
     layers = [model.get_layer(f"bilstm{n + 1}") for n in range(len(recipe.lstm_units))]
 
-    def embed(ids: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
+    def embed(ids: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         lengths = tf.reduce_sum(tf.cast(ids != 0, tf.int32), axis=1)
         order = tf.argsort(lengths, direction="DESCENDING", stable=True)
-        ids, noise = tf.gather(ids, order), None if noise is None else tf.gather(noise, order)
+        ids, noise = tf.gather(ids, order), tf.gather(noise, order)
         at = _pack(tf.gather(lengths, order))
         packed_ids = tf.gather_nd(ids, tf.stack([at.row, at.place], axis=1))
         # What the first layer reads: each character of the batch once, and where it stands.
@@ -118,12 +116,13 @@ def build_packed(model: keras.Model, recipe: Encoder) -> Embed:
             table = tf.matmul(inputs[None], kernel) + bias[:, None]
             table = tf.reshape(table, [-1, kernel.shape[2]])
             projected = tf.gather(table, read + at.direction * tf.shape(inputs)[0])
-            hidden = recurrence(projected, recurrent, at.counts, noise is not None)
-            if number == len(layers) and recipe.pooling == "last":
+            hidden = recurrence(projected, recurrent, at.counts)
+            is_state = number == len(layers) and recipe.pooling == "last"
+            if is_state:
                 hidden = _last(hidden, at)
-            if noise is not None and recipe.dropout:
+            if recipe.dropout:
                 dropout: Any = model.get_layer(f"dropout{number}")
-                if len(hidden.shape) == 2 and number == len(layers) and recipe.pooling == "last":
+                if is_state:
                     hidden = dropout(hidden, noise=noise)
                 else:
                     hidden = dropout.packed(hidden, noise, at.row, at.place, at.direction)

@@ -10,9 +10,7 @@ from typing import Any
 from siamese.backend import tf
 
 
-def recurrence(
-    projected: tf.Tensor, recurrent: tf.Tensor, counts: tf.Tensor, training: bool
-) -> tf.Tensor:
+def recurrence(projected: tf.Tensor, recurrent: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
     """The outputs of both directions of an LSTM, from zero states.
 
     Args:
@@ -20,17 +18,14 @@ def recurrence(
             (see `packed.py`), float32 `[2 N, 4 units]`.
         recurrent: the recurrent kernels, float32 `[2, units, 4 units]`.
         counts: rows at each step, falling, int32 `[steps]`; their sum is N.
-        training: keep what the gradient needs.
 
     Returns:
         Outputs in packed order, float32 `[2 N, units]`.
     """
-    if not training:
-        return _forward(projected, recurrent, counts, False)[0]
 
     @tf.custom_gradient
     def with_gradient(projected: tf.Tensor, recurrent: tf.Tensor) -> Any:
-        outputs, kept = _forward(projected, recurrent, counts, True)
+        outputs, kept = _forward(projected, recurrent, counts)
 
         def gradient(of_outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             of_projected = _backward(tf.convert_to_tensor(of_outputs), recurrent, counts, kept)
@@ -42,12 +37,12 @@ def recurrence(
 
 
 def _forward(
-    projected: tf.Tensor, recurrent: tf.Tensor, counts: tf.Tensor, training: bool
+    projected: tf.Tensor, recurrent: tf.Tensor, counts: tf.Tensor
 ) -> tuple[tf.Tensor, tuple[tf.TensorArray, ...]]:
-    """The outputs; and of every step the four gates and the cell states, if it is for training."""
+    """The outputs; and of every step the four gates and the cell states."""
     steps, units = tf.size(counts), recurrent.shape[1]
     outputs = _array(steps, [None, units])
-    kept = tuple(_array(steps, [2, None, units]) for _ in range(5 * training))
+    kept = tuple(_array(steps, [2, None, units]) for _ in range(5))
     nothing = tf.zeros([2, tf.reduce_max(counts), units])
 
     def step(
@@ -61,7 +56,7 @@ def _forward(
         h = o * tf.tanh(c)
         outputs = outputs.write(t, tf.reshape(h, [2 * n, units]))
         values = (i, f, g, o, c)
-        kept = tuple(array.write(t, value) for array, value in zip(kept, values, strict=False))
+        kept = tuple(array.write(t, value) for array, value in zip(kept, values, strict=True))
         return t + 1, start + 2 * n, h, c, outputs, kept
 
     end = _loop(lambda t, *_: t < steps, step, (0, 0, nothing, nothing, outputs, kept), units)

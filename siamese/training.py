@@ -88,7 +88,7 @@ def _fit(
         optimizer,
         recipe.loss,
     )
-    encoder = SentenceEncoder(model, prepared.vocabulary, recipe)
+    encoder = SentenceEncoder.of_model(model, prepared.vocabulary, recipe)
     gather = _build_gather(context.strategy)
     is_chief = context.rank == 0
     events = tf.summary.create_file_writer(str(context.run.tensorboard)) if is_chief else None
@@ -177,6 +177,7 @@ def _fit(
         loss = train_epoch()
         trained = time.perf_counter()
 
+        encoder.refresh()
         scores = _scores(context, encoder, pairs, gather)
         metrics = evaluate_scores(scores, labels_of(pairs), recipe.evaluation.threshold)
         metric = getattr(metrics, recipe.evaluation.metric)

@@ -1,9 +1,13 @@
 """SentenceEncoder: encoding, comparing, saving and loading."""
 
+import io
 import json
 import pickle
+import subprocess
+import sys
 import zipfile
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,9 +16,11 @@ from hypothesis import strategies as st
 from siamese import SentenceEncoder, UserError
 from siamese.backend import keras
 from siamese.encoder import build_encoder
+from siamese.files import sha256_of
 from siamese.model import CHECKED_FILES
 from siamese.recipe import load_recipe
 from siamese.vocabulary import Vocabulary, count_characters
+from siamese.weights import weights_of
 
 TEXTS = [
     "怎么修改密码",
@@ -32,9 +38,8 @@ def make_encoder(*settings: str) -> SentenceEncoder:
     recipe = load_recipe("fast", ["encoder.embedding_dim=8", "encoder.lstm_units=[6]", *settings])
     vocabulary = Vocabulary(count_characters(TEXTS), recipe.text.lowercase)
     table = np.random.default_rng(2).normal(size=(len(vocabulary), 8)).astype(np.float32)
-    return SentenceEncoder(
-        build_encoder(recipe.encoder, table)[0], vocabulary, recipe, threshold=0.25
-    )
+    model, _ = build_encoder(recipe.encoder, table)
+    return SentenceEncoder(weights_of(model), vocabulary, recipe, threshold=0.25)
 
 
 @pytest.fixture(scope="module")
@@ -190,16 +195,88 @@ def test_no_file_of_a_model_is_a_pickle_and_code_in_one_is_not_run(
     for path in folder.iterdir():
         with pytest.raises(Exception):  # noqa: B017 - any failure will do
             pickle.loads(path.read_bytes())
-    # A lambda smuggled into the architecture is refused by Keras's safe mode, not run.
-    layer = keras.layers.Lambda(lambda x: x, output_shape=(None,))
+    # A lambda smuggled into the architecture is neither run nor looked at.
+    marker = tmp_path / "marker"
+    touch = f"open({str(marker)!r}, 'w')"
+    layer = keras.layers.Lambda(lambda x: (exec(touch), x)[1], output_shape=(None,))
     inputs = keras.Input((None,))
     evil = keras.Model(inputs, layer(inputs))
-    evil.save(folder / "encoder.keras")
-    manifest = json.loads((folder / "manifest.json").read_text())
-    from siamese.files import sha256_of
+    evil.save(tmp_path / "evil.keras")
+    marker.unlink(missing_ok=True)  # the model was called to be built
+    replace_encoder(folder, {"config.json": read_member(tmp_path / "evil.keras", "config.json")})
+    loaded = SentenceEncoder.load(folder)
+    np.testing.assert_array_equal(loaded.encode(TEXTS), encoder.encode(TEXTS))
+    assert not marker.exists()
 
-    manifest["sha256"]["encoder.keras"] = sha256_of(folder / "encoder.keras")
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    assert zipfile.is_zipfile(folder / "encoder.keras")
-    with pytest.raises(ValueError, match=r"[Ll]ambda"):
+
+def test_a_file_without_an_encoders_weights_is_refused_by_name(folder, tmp_path) -> None:
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "other.keras")
+    for content in (read_member(tmp_path / "other.keras", "model.weights.h5"), b"not HDF5"):
+        replace_encoder(folder, {"model.weights.h5": content})
+        with pytest.raises(UserError, match=r"encoder\.keras: not the weights of an encoder"):
+            SentenceEncoder.load(folder)
+
+
+def test_weights_that_point_to_another_file_are_refused(folder, tmp_path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(bytes(4 * 10 * 8))
+    content = io.BytesIO(read_member(folder / "encoder.keras", "model.weights.h5"))
+    with h5py.File(content, "a") as file:
+        name = "layers/embedding/vars/0"
+        shape = file[name].shape
+        del file[name]
+        file.create_dataset(name, shape, "f4", external=[(str(secret), 0, h5py.h5f.UNLIMITED)])
+    replace_encoder(folder, {"model.weights.h5": content.getvalue()})
+    with pytest.raises(UserError, match="not the weights of an encoder"):
         SentenceEncoder.load(folder)
+
+
+def read_member(path, name) -> bytes:
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(name)
+
+
+def replace_encoder(folder, members: dict[str, bytes]) -> None:
+    """Put other members into encoder.keras, with a manifest that agrees."""
+    path = folder / "encoder.keras"
+    with zipfile.ZipFile(path) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, value in {**content, **members}.items():
+            archive.writestr(name, value)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["sha256"]["encoder.keras"] = sha256_of(path)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_a_loaded_encoder_works_without_tensorflow(encoder, folder) -> None:
+    code = (
+        "import sys; from siamese import SentenceEncoder;"
+        f"encoder = SentenceEncoder.load({str(folder)!r});"
+        f"print(*encoder.encode({TEXTS[0]!r}));"
+        "assert not {'tensorflow', 'keras', 'ray'} & set(sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    np.testing.assert_allclose(
+        np.array(out.stdout.split(), float), encoder.encode(TEXTS[0]), atol=1e-6
+    )
+
+
+def test_a_loaded_encoder_has_the_keras_model_too(encoder, folder) -> None:
+    loaded = SentenceEncoder.load(folder)
+    ids = loaded.vocabulary.encode(TEXTS[:3], 64)
+    np.testing.assert_allclose(loaded.model(ids), encoder.encode(TEXTS[:3]), atol=1e-6)
+    by_keras = keras.saving.load_model(folder / "encoder.keras", compile=False)
+    np.testing.assert_allclose(by_keras(ids), encoder.encode(TEXTS[:3]), atol=1e-6)
+
+
+def test_after_training_on_an_encoder_takes_up_the_models_weights(folder) -> None:
+    encoder = SentenceEncoder.load(folder)
+    before = encoder.encode(TEXTS[0])
+    encoder.model.set_weights([2 * array for array in encoder.model.get_weights()])
+    np.testing.assert_array_equal(encoder.encode(TEXTS[0]), before)
+    encoder.refresh()
+    after = encoder.encode(TEXTS[0])
+    assert np.abs(after - before).max() > 1e-3
+    ids = encoder.vocabulary.encode(TEXTS[:1], 64)
+    np.testing.assert_allclose(encoder.model(ids)[0], after, atol=1e-6)

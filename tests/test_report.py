@@ -24,6 +24,7 @@ from siamese.recipe import Recipe, load_recipe
 from siamese.report import write_report
 from siamese.run_folder import RunFolder
 from siamese.vocabulary import Vocabulary
+from siamese.weights import weights_of
 
 PICTURES = ("curves", "similarities", "reliability", "roc_pr", "encoder")
 EVIL = '<script>alert("坏")</script>\t& <b>\n'
@@ -68,7 +69,8 @@ def save_encoder(folder: Path, recipe: Recipe, metrics: dict) -> None:
     vocabulary = Vocabulary(Counter("".join(EXAMPLE)))
     embeddings = np.random.default_rng(1).normal(size=(len(vocabulary), 4)).astype(np.float32)
     model, _ = build_encoder(recipe.encoder, embeddings)
-    SentenceEncoder(model, vocabulary, recipe, metrics["threshold"], metrics).save(folder)
+    weights = weights_of(model)
+    SentenceEncoder(weights, vocabulary, recipe, metrics["threshold"], metrics).save(folder)
 
 
 class Page(HTMLParser):

@@ -75,7 +75,7 @@ def ours():
     prepared = prepare(RECIPE, data, pairs)
     keras.utils.set_random_seed(1)
     model, _ = build_encoder(RECIPE.encoder, prepared.embeddings)
-    return data, pairs, prepared, SentenceEncoder(model, prepared.vocabulary, RECIPE)
+    return data, pairs, prepared, SentenceEncoder.of_model(model, prepared.vocabulary, RECIPE)
 
 
 def test_settings_are_the_notebooks() -> None:

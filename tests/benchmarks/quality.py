@@ -143,7 +143,7 @@ def run_recipe(
         print(f"{name} seed {seed}: {found[-1]}, best epoch {epoch}", file=sys.stderr)
         encoder = SentenceEncoder.load(run / "best")
     assert encoder is not None
-    parameters = encoder.model.count_params()
+    parameters = encoder.weights.parameters
     return row(name, found, float(np.mean(seconds)), parameters, encoder.embedding_dim)
 
 
