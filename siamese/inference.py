@@ -82,21 +82,12 @@ class Inference:
 
         read = by_place[has_character]
         self._look_up(read)
-        tables = list(self._table)
-        outputs = np.empty((0, 0), np.float32)
-        for layer in self._layers:
-            if layer is not self._layers[0]:
-                read = np.arange(len(outputs))
-                tables = [
-                    outputs @ kernel + bias
-                    for kernel, bias in zip(layer.kernel, layer.bias, strict=True)
-                ]
-            units = layer.recurrent.shape[1]
-            outputs = np.empty((len(read), 2 * units), np.float32)
-            places = range(len(counts))
-            for direction, steps in enumerate((places, reversed(places))):
-                part = outputs[:, direction * units : (direction + 1) * units]
-                _run(tables[direction], read, layer.recurrent[direction], at, steps, part)
+        first, *others = self._layers
+        outputs = _bidirectional(self._table, read, first.recurrent, at)
+        for layer in others:
+            inputs = outputs @ layer.kernel
+            inputs += layer.bias[:, None]
+            outputs = _bidirectional(inputs, None, layer.recurrent, at)
         embeddings = np.empty((len(ids), outputs.shape[1]), np.float32)
         embeddings[order] = self._pool(outputs, at) / 2
         return embeddings
@@ -153,19 +144,35 @@ class Inference:
 
 
 def _rescaled(layer: Layer, first: bool) -> Layer:
-    """Weights for gates in the order input, forget, output, candidate, as `_run` wants them."""
+    """Weights for `_run`: with halves multiplied in.
+
+    Gates are in the order input, forget, output, candidate. The recurrent kernels become
+    `[2, 4, units, units]`.
+    """
     units = layer.recurrent.shape[1]
     i, f, g, o = np.split(np.arange(4 * units), 4)
     order = np.concatenate([i, f, o, g])
     half = np.repeat(np.array([0.5, 0.5, 0.5, 1], np.float32), units)
     kernel, recurrent, bias = (array[..., order] * half for array in layer)
     # What comes from an LSTM is twice as large.
-    return Layer(kernel if first else kernel / 2, recurrent / 2, bias)
+    by_gate = (recurrent / 2).reshape(2, units, 4, units).transpose(0, 2, 1, 3)
+    return Layer(kernel if first else kernel / 2, np.ascontiguousarray(by_gate), bias)
+
+
+def _bidirectional(
+    inputs: np.ndarray, read: np.ndarray | None, recurrent: np.ndarray, at: _Places
+) -> np.ndarray:
+    """Twice the outputs of both directions, float32 `[N, 2 units]`; see `_run`."""
+    characters, places = sum(at.counts), range(len(at.counts))
+    outputs = np.empty((2, characters, recurrent.shape[3]), np.float32)
+    for direction, steps in enumerate((places, reversed(places))):
+        _run(inputs[direction], read, recurrent[direction], at, steps, outputs[direction])
+    return np.concatenate(list(outputs), axis=1)
 
 
 def _run(
-    table: np.ndarray,
-    read: np.ndarray,
+    inputs: np.ndarray,
+    read: np.ndarray | None,
     recurrent: np.ndarray,
     at: _Places,
     steps: Iterable[int],
@@ -174,31 +181,36 @@ def _run(
     """Run one direction of an LSTM from zero states.
 
     Args:
-        table: products with the input kernel and the bias, float32 `[rows, 4 units]`.
-        read: which row of the table each character has, `[N]`.
-        recurrent: float32 `[units, 4 units]`.
+        inputs: products with the input kernel and the bias, float32 `[rows, 4 units]`.
+        read: which row of them each character has, `[N]`; None: its own.
+        recurrent: float32 `[4, units, units]`.
         at: the places of the batch.
         steps: the places in the order that this direction takes them.
         outputs: where twice the outputs go, float32 `[N, units]`.
     """
     units = outputs.shape[1]
     most = max(at.counts, default=0)
-    all_gates = np.empty((most, 4 * units), np.float32)
-    products = np.empty_like(all_gates)
+    all_taken = np.empty((most, 4 * units), np.float32)
+    all_gates = np.empty(4 * most * units, np.float32)
     states = np.zeros((most, units), np.float32)
     before, there = 0, 0  # the step before: where its outputs begin, and how many they are
     for place in steps:
         count, start = at.counts[place], at.starts[place]
-        gates, c = all_gates[:count], states[:count]
-        # (mode: with the default one, numpy goes by way of a buffer.)
-        np.take(table, read[start : start + count], axis=0, out=gates, mode="clip")
-        if going_on := min(count, there):
-            product = products[:going_on]
-            np.matmul(outputs[before : before + going_on], recurrent, out=product)
-            gates[:going_on] += product
+        going_on = min(count, there)
+        if read is None:
+            taken = inputs[start : start + count]
+        else:
+            taken, rows = all_taken[:count], read[start : start + count]
+            # (mode: with the default one, numpy goes by way of a buffer.)
+            np.take(inputs, rows, axis=0, out=taken, mode="clip")
+        gates = all_gates[: 4 * count * units].reshape(4, count, units)
+        np.matmul(outputs[before : before + going_on], recurrent, out=gates[:, :going_on])
+        gates[:, going_on:] = 0
+        gates += taken.reshape(count, 4, units).transpose(1, 0, 2)
+        c = states[:count]
         np.tanh(gates, out=gates)
-        gates[:, : 3 * units] += 1
-        i, f, o, g = (gates[:, n * units : (n + 1) * units] for n in range(4))
+        gates[:3] += 1
+        i, f, o, g = gates
         i *= g
         f *= c
         np.add(i, f, out=c)

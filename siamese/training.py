@@ -143,15 +143,20 @@ def _fit(
     def save(folder: Path) -> None:
         save_checkpoint(folder, model, optimizer, at)
 
-    def train_epoch() -> float:
-        """Take the epoch's steps that are left, and return its mean loss."""
+    def train_epoch() -> tuple[float, float]:
+        """Take the epoch's steps that are left; its mean loss, and how long it waited for batches.
+
+        The wait is in seconds.
+        """
         first = at.step - at.epoch * steps
+        waited = 0.0
         recent: list[tf.Tensor] = []
         log_every = math.ceil(steps / LOGGED_PER_EPOCH)
         note = ""
         title = f"epoch {at.epoch + 1}/{recipe.training.epochs}"
         with context.progress(title, (steps - first) * sampling.batch_groups, "groups") as advance:
-            for step, values in enumerate(_ahead(batch, first, steps), start=first + 1):
+            for step, (values, seconds) in enumerate(_ahead(batch, first, steps), start=first + 1):
+                waited += seconds
                 recent.append(train_step(values))
                 at.step += 1
                 context.beat()
@@ -169,12 +174,12 @@ def _fit(
                     context.checkpoint(at.step, save)
                 advance(sampling.batch_groups, note)
         mean, at.epoch_loss = at.epoch_loss / steps, 0.0
-        return mean
+        return mean, waited
 
     patience = recipe.training.patience or recipe.training.epochs
     while at.epoch < recipe.training.epochs and at.epoch - at.best_epoch < patience:
         start, before = time.perf_counter(), at.step
-        loss = train_epoch()
+        loss, waited = train_epoch()
         trained = time.perf_counter()
 
         encoder.refresh()
@@ -194,6 +199,7 @@ def _fit(
             "loss": loss,
             "groups_per_second": (at.step - before) * sampling.batch_groups / (trained - start),
             "train_seconds": trained - start,
+            "input_seconds": waited,
             "evaluation_seconds": time.perf_counter() - trained,
         }
         log("evaluation", evaluation)
@@ -260,15 +266,22 @@ def _out_of_memory(recipe: Recipe, context: Context) -> str:
     )
 
 
-def _ahead(make: Callable[[int], Batch], first: int, steps: int) -> Iterator[Batch]:
-    """Yield the batches of an epoch; the next one is made while the last one is trained on."""
+def _ahead(
+    make: Callable[[int], Batch], first: int, steps: int
+) -> Iterator[tuple[Batch, float]]:
+    """Yield the batches of an epoch, each with the seconds that it was waited for.
+
+    The next one is made while the last one is trained on.
+    """
     with ThreadPoolExecutor(1, "batches") as pool:
         coming = deque(pool.submit(make, step) for step in range(first, min(first + 2, steps)))
         for step in range(first, steps):
+            start = time.perf_counter()
             values = coming.popleft().result()
+            waited = time.perf_counter() - start
             if step + 2 < steps:
                 coming.append(pool.submit(make, step + 2))
-            yield values
+            yield values, waited
 
 
 def _checked(loss: float, at: Progress) -> float:

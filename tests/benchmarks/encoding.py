@@ -1,81 +1,103 @@
-"""How fast texts become vectors: many at once, and one alone.
+"""How fast texts become vectors, many at once and one alone, beside the peers.
 
-    python tests/benchmarks/encoding.py [--texts FILE] [--model MODEL] [--units 128 32] [--dim 300]
-        [--repeat 3] [--json FILE]
+    python tests/benchmarks/encoding.py [--texts FILE] [--units 128 32] [--dim 300] [--repeat 3]
+        [--json FILE]
 
-FILE is anything `siamese encode` reads; by default the sample's groups. Without MODEL an untrained
-encoder of the given sizes is used, whose speed is the same. Beside it Keras's own layers get the
-same batches.
+FILE is anything `siamese encode` reads; by default the sample's groups. The encoder is untrained:
+that makes no difference to its speed. Beside it run Keras's own layers on the same batches, and
+sentence-transformers' `encode` with its LSTM module and the same weights (the extra `bench`; left
+out, with a word, where it is not installed). All must find the same embeddings.
 """
 
 import argparse
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 from measured import show
+from peers import MISSING, sentence_transformer
 
-from siamese.backend import tf
+from siamese.backend import keras, tf
 from siamese.encoder import build_encoder
 from siamese.groups import read_texts
 from siamese.model import SentenceEncoder
-from siamese.recipe import Encoder, Recipe
+from siamese.recipe import Encoder, Recipe, Text
 from siamese.vocabulary import Vocabulary, count_characters
 
 SAMPLE = Path(__file__).parents[2] / "data" / "siamese" / "df_train.json"
 ALONE = 1000
+MAX_LENGTH = 64
+# The largest difference of two embeddings' numbers that is still rounding.
+AGREE = 1e-4
 CAPTION = """
-{count:,} texts of {mean:.1f} characters on average, medians of {repeat}; p50 and p99: of {alone:,}
-texts encoded one by one. {sizes}"""
+{count:,} texts of {mean:.1f} characters on average, {max_length} at most, medians of {repeat} in
+turns; ours: how many times as fast SentenceEncoder is; p50 and p99: of {alone:,} texts encoded one
+by one. BiLSTM of {units} units a direction over {dim} numbers a character, mean over time.{missing}
+"""
+
+Encode = Callable[[list[str]], np.ndarray]
 
 
 def untrained(texts: list[str], units: list[int], dim: int) -> SentenceEncoder:
     """An encoder of these sizes."""
-    vocabulary = Vocabulary(count_characters(texts), lowercase=True)
+    vocabulary = Vocabulary(count_characters(texts), lowercase=False)
     table = np.random.default_rng(1).normal(size=(len(vocabulary), dim)).astype(np.float32) / 10
-    recipe = Recipe(encoder=Encoder(embedding_dim=dim, lstm_units=tuple(units)))
-    return SentenceEncoder(build_encoder(recipe.encoder, table)[0], vocabulary, recipe)
+    recipe = Recipe(
+        text=Text(max_length=MAX_LENGTH),
+        encoder=Encoder(embedding_dim=dim, lstm_units=tuple(units)),
+    )
+    keras.utils.set_random_seed(1)
+    return SentenceEncoder.of_model(build_encoder(recipe.encoder, table)[0], vocabulary, recipe)
 
 
 def through_layers(encoder: SentenceEncoder) -> SentenceEncoder:
     """The same encoder, computed by Keras's layers."""
-    other = SentenceEncoder(encoder.model, encoder.vocabulary, encoder.recipe)
-    model = encoder.model
-    other._embed = tf.function(
-        lambda ids: model(ids), input_signature=[tf.TensorSpec([None, None], tf.int32)]
-    )
+    other = SentenceEncoder(encoder.weights, encoder.vocabulary, encoder.recipe)
+    ids = tf.TensorSpec([None, None], tf.int32)
+    function = tf.function(lambda ids: encoder.model(ids), input_signature=[ids])
+    other._inference = lambda ids: function(ids).numpy()  # type: ignore[assignment]
     return other
 
 
-def measure(name: str, encoder: SentenceEncoder, texts: list[str], repeat: int) -> dict[str, Any]:
-    """A row of the table."""
-    for text in texts[:20]:
-        encoder.encode(text)
-    encoder.encode(texts[:2000])
-    taken = []
+def measure(encoders: dict[str, Encode], texts: list[str], repeat: int) -> list[dict[str, Any]]:
+    """A row of the table for each; the first one is ours."""
+    ours = next(iter(encoders.values()))(texts)
+    differences, taken = [], [[] for _ in encoders]
+    for encode in encoders.values():
+        differences.append(float(np.abs(encode(texts) - ours).max()))
     for _ in range(repeat):
-        start = time.perf_counter()
-        encoder.encode(texts)
-        taken.append(time.perf_counter() - start)
+        for encode, times in zip(encoders.values(), taken, strict=True):
+            start = time.perf_counter()
+            encode(texts)
+            times.append(time.perf_counter() - start)
     alone = []
-    for text in texts[:ALONE]:
-        start = time.perf_counter()
-        encoder.encode(text)
-        alone.append(1000 * (time.perf_counter() - start))
-    return {
-        "what": name,
-        "texts/s": int(len(texts) / median(taken)),
-        "p50 (ms)": float(np.percentile(alone, 50)),
-        "p99 (ms)": float(np.percentile(alone, 99)),
-    }
+    for encode in encoders.values():
+        times = []
+        for text in texts[:ALONE]:
+            start = time.perf_counter()
+            encode([text])
+            times.append(1000 * (time.perf_counter() - start))
+        alone.append(times)
+    return [
+        {
+            "what": name,
+            "texts/s": int(len(texts) / median(times)),
+            "ours (times)": median(times) / median(taken[0]),
+            "p50 (ms)": float(np.percentile(single, 50)),
+            "p99 (ms)": float(np.percentile(single, 99)),
+            "differs by": difference,
+        }
+        for name, times, single, difference in zip(encoders, taken, alone, differences, strict=True)
+    ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--texts", type=Path, default=SAMPLE)
-    parser.add_argument("--model", type=Path)
     parser.add_argument("--units", type=int, nargs="+", default=[128, 32])
     parser.add_argument("--dim", type=int, default=300)
     parser.add_argument("--repeat", type=int, default=3)
@@ -83,24 +105,31 @@ def main() -> None:
     options = parser.parse_args()
 
     texts = [text for text in read_texts([str(options.texts)]) if text]
-    if options.model:
-        encoder, sizes = SentenceEncoder.load(options.model), str(options.model)
-    else:
-        encoder = untrained(texts, options.units, options.dim)
-        units = " and ".join(map(str, options.units))
-        sizes = f"BiLSTM of {units} units a direction over {options.dim} numbers a character."
-    rows = [
-        measure("SentenceEncoder.encode", encoder, texts, options.repeat),
-        measure("the same through Keras's layers", through_layers(encoder), texts, options.repeat),
-    ]
+    encoder = untrained(texts, options.units, options.dim)
+    encoders: dict[str, Encode] = {
+        "SentenceEncoder.encode": encoder.encode,
+        "Keras's layers, the same batches": through_layers(encoder).encode,
+    }
+    if not MISSING:
+        peer = sentence_transformer(encoder.weights, encoder.vocabulary, MAX_LENGTH)
+        for batch_size in (32, 512):
+            encoders[f"sentence-transformers, batches of {batch_size}"] = (
+                lambda texts, n=batch_size: peer.encode(texts, batch_size=n)
+            )
+    rows = measure(encoders, texts, options.repeat)
     caption = CAPTION.format(
         count=len(texts),
-        mean=np.mean([len(text) for text in texts]),
+        mean=np.mean([min(len(text), MAX_LENGTH) for text in texts]),
+        max_length=MAX_LENGTH,
         repeat=options.repeat,
         alone=ALONE,
-        sizes=sizes,
+        units=" and ".join(map(str, options.units)),
+        dim=options.dim,
+        missing=MISSING,
     )
     show("Encoding", rows, caption, options.json)
+    if any(row["differs by"] > AGREE for row in rows):
+        sys.exit("the embeddings differ")
 
 
 if __name__ == "__main__":

@@ -1,20 +1,45 @@
-"""What a benchmark ran on, and its figures as a table and as JSON."""
+"""What a benchmark ran on, how it takes times, and its figures as a table and as JSON."""
 
 import json
 import os
 import platform
-from importlib.metadata import version
+import time
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 WIDTH = 110
+PACKAGES = ("numpy", "tensorflow", "keras", "ray", "torch", "sentence-transformers")
+
+
+def seconds(runs: list[Callable[[], Any]], repeat: int) -> list[float]:
+    """The median time of each, taken in turns after one run that does not count."""
+    taken: list[list[float]] = [[] for _ in runs]
+    for turn in range(repeat + 1):
+        for run, times in zip(runs, taken, strict=True):
+            start = time.perf_counter()
+            run()
+            if turn:
+                times.append(time.perf_counter() - start)
+    return [median(times) for times in taken]
+
+
+@cache
+def peak_gflops() -> float:
+    """What a large matrix product reaches on all cores, in 1e9 operations a second."""
+    matrix = np.random.default_rng(1).normal(size=(2048, 2048)).astype(np.float32)
+    return 2 * 2048**3 / seconds([lambda: matrix @ matrix], 9)[0] / 1e9
 
 
 def machine() -> dict[str, Any]:
-    """The cores that this process may use, their model, and the versions of what runs on them."""
+    """The cores that this process may use, what they reach, and the versions of what runs there."""
     cpu = platform.processor()
     info = Path("/proc/cpuinfo")
     for line in info.read_text().splitlines() if info.exists() else ():
@@ -24,9 +49,20 @@ def machine() -> dict[str, Any]:
     return {
         "cores": len(os.sched_getaffinity(0)),
         "cpu": cpu,
+        "peak (GFLOP/s)": round(peak_gflops()),
         "Python": platform.python_version(),
-        **{name: version(name) for name in ("tensorflow", "keras", "ray")},
+        **_versions(),
     }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def show(title: str, rows: list[dict[str, Any]], caption: str, json_file: Path | None) -> None:
@@ -42,9 +78,10 @@ def show(title: str, rows: list[dict[str, Any]], caption: str, json_file: Path |
     if json_file:
         text = json.dumps({"title": title, "machine": there, "rows": rows}, indent=1)
         json_file.write_text(text + "\n", encoding="utf-8")
-    versions = ", ".join(f"{name} {value}" for name, value in list(there.items())[2:])
+    versions = ", ".join(f"{name} {value}" for name, value in list(there.items())[3:])
+    on = f"{there['cores']} cores of {there['cpu']}, {there['peak (GFLOP/s)']} GFLOP/s"
     table = Table(
-        title=f"{title}\n{there['cores']} cores of {there['cpu']}; {versions}",
+        title=f"{title}\n{on}\n{versions}",
         caption=" ".join(caption.split()),
         caption_justify="left",
         expand=True,

@@ -1,0 +1,107 @@
+"""The same encoder in PyTorch. Import it before TensorFlow, which cannot bear triton after itself.
+
+`MISSING` is what a benchmark says where the extra `bench` is not installed; then the functions
+cannot be called.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from siamese.vocabulary import Vocabulary
+from siamese.weights import Layer, Weights
+
+try:
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import LSTM, Pooling, WordEmbeddings
+    from sentence_transformers.models.tokenizer import WordTokenizer
+except ImportError:
+    MISSING = " PyTorch and sentence-transformers (extra `bench`) are not installed: left out."
+else:
+    MISSING = ""
+
+
+def copy_layer(layer: Layer, lstm: "torch.nn.LSTM") -> None:
+    """Give a bidirectional `torch.nn.LSTM` of one layer the weights of ours."""
+    for direction, suffix in enumerate(("", "_reverse")):
+        kernel, recurrent, bias = (torch.from_numpy(array[direction].T) for array in layer)
+        with torch.no_grad():
+            getattr(lstm, f"weight_ih_l0{suffix}").copy_(kernel)
+            getattr(lstm, f"weight_hh_l0{suffix}").copy_(recurrent)
+            getattr(lstm, f"bias_ih_l0{suffix}").copy_(bias)
+            getattr(lstm, f"bias_hh_l0{suffix}").zero_()
+
+
+def sentence_transformer(weights: Weights, vocabulary: Vocabulary, max_length: int) -> Any:
+    """An encoder with mean pooling in PyTorch, as a model of sentence-transformers."""
+
+    class Characters(WordTokenizer):
+        """A token for each character."""
+
+        def get_vocab(self) -> list[str]:
+            return vocabulary.characters
+
+        def set_vocab(self, vocab: Any) -> None:
+            raise NotImplementedError
+
+        def tokenize(self, text: str, **_: Any) -> list[int]:
+            return vocabulary.encode([text], max_length, length=min(len(text), max_length))[
+                0
+            ].tolist()
+
+        def save(self, output_path: str) -> None:
+            raise NotImplementedError
+
+        @staticmethod
+        def load(input_path: str) -> "Characters":
+            raise NotImplementedError
+
+    modules = [WordEmbeddings(Characters(), weights.characters, max_seq_length=max_length)]
+    for layer in weights.layers:
+        units = layer.recurrent.shape[1]
+        lstm = LSTM(layer.kernel.shape[1], units)
+        copy_layer(layer, lstm.encoder)
+        modules.append(lstm)
+    return SentenceTransformer(modules=[*modules, Pooling(2 * units, "mean")], device="cpu")
+
+
+def lstm_step(weights: Weights, ids: np.ndarray, packed: bool) -> Callable[[], np.ndarray]:
+    """Forward and backward pass of an encoder with mean pooling, by `torch.nn.LSTM`.
+
+    Args:
+        weights: of the encoder; the characters are not trained.
+        ids: `[batch, time]`, padded at the end.
+        packed: leave padding out (`pack_padded_sequence`), or compute it and mask it at the end.
+
+    Returns:
+        A function that runs both passes, of the sum of all embeddings, and returns the gradient of
+        the first layer's input kernel.
+    """
+    characters = torch.nn.Embedding.from_pretrained(torch.from_numpy(weights.characters))
+    layers = torch.nn.ModuleList()
+    for layer in weights.layers:
+        size, units = layer.kernel.shape[1], layer.recurrent.shape[1]
+        layers.append(torch.nn.LSTM(size, units, batch_first=True, bidirectional=True))
+        copy_layer(layer, layers[-1])
+    rows = torch.from_numpy(ids).long()
+    is_character = rows != 0
+    lengths = is_character.sum(dim=1)
+
+    def run() -> np.ndarray:
+        layers.zero_grad()
+        hidden = characters(rows)
+        if packed:
+            hidden = torch.nn.utils.rnn.pack_padded_sequence(
+                hidden, lengths, batch_first=True, enforce_sorted=False
+            )
+        for layer in layers:
+            hidden, _ = layer(hidden)
+        if packed:
+            hidden, _ = torch.nn.utils.rnn.pad_packed_sequence(hidden, batch_first=True)
+        hidden = hidden * is_character[:, : hidden.shape[1], None]
+        (hidden.sum(dim=1) / lengths[:, None]).sum().backward()
+        return layers[0].weight_ih_l0.grad.numpy().T
+
+    return run
