@@ -266,9 +266,7 @@ def _out_of_memory(recipe: Recipe, context: Context) -> str:
     )
 
 
-def _ahead(
-    make: Callable[[int], Batch], first: int, steps: int
-) -> Iterator[tuple[Batch, float]]:
+def _ahead(make: Callable[[int], Batch], first: int, steps: int) -> Iterator[tuple[Batch, float]]:
     """Yield the batches of an epoch, each with the seconds that it was waited for.
 
     The next one is made while the last one is trained on.

@@ -95,7 +95,7 @@ def finished(tmp_path_factory) -> RunFolder:
 def test_the_same_settings_give_the_same_run(finished, tmp_path) -> None:
     again = run_in(tmp_path / "b")
     assert weights(again) == weights(finished)
-    clock = ("groups_per_second", "train_seconds", "evaluation_seconds")
+    clock = ("groups_per_second", "train_seconds", "input_seconds", "evaluation_seconds")
     strip = [
         [{k: v for k, v in line.items() if k not in clock} for line in run.read_log()]
         for run in (finished, again)

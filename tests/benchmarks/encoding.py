@@ -13,12 +13,12 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
-from measured import show
+from measured import seconds, show
 from peers import MISSING, sentence_transformer
 
 from siamese.backend import keras, tf
@@ -66,14 +66,8 @@ def through_layers(encoder: SentenceEncoder) -> SentenceEncoder:
 def measure(encoders: dict[str, Encode], texts: list[str], repeat: int) -> list[dict[str, Any]]:
     """A row of the table for each; the first one is ours."""
     ours = next(iter(encoders.values()))(texts)
-    differences, taken = [], [[] for _ in encoders]
-    for encode in encoders.values():
-        differences.append(float(np.abs(encode(texts) - ours).max()))
-    for _ in range(repeat):
-        for encode, times in zip(encoders.values(), taken, strict=True):
-            start = time.perf_counter()
-            encode(texts)
-            times.append(time.perf_counter() - start)
+    differences = [float(np.abs(encode(texts) - ours).max()) for encode in encoders.values()]
+    taken = seconds([partial(encode, texts) for encode in encoders.values()], repeat)
     alone = []
     for encode in encoders.values():
         times = []
@@ -85,13 +79,13 @@ def measure(encoders: dict[str, Encode], texts: list[str], repeat: int) -> list[
     return [
         {
             "what": name,
-            "texts/s": int(len(texts) / median(times)),
-            "ours (times)": median(times) / median(taken[0]),
+            "texts/s": int(len(texts) / each),
+            "ours (times)": each / taken[0],
             "p50 (ms)": float(np.percentile(single, 50)),
             "p99 (ms)": float(np.percentile(single, 99)),
             "differs by": difference,
         }
-        for name, times, single, difference in zip(encoders, taken, alone, differences, strict=True)
+        for name, each, single, difference in zip(encoders, taken, alone, differences, strict=True)
     ]
 
 

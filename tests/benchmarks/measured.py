@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 WIDTH = 110
+# Seconds before each run, until threads of the last one that wait by spinning have gone to sleep.
+REST = 0.3
 PACKAGES = ("numpy", "tensorflow", "keras", "ray", "torch", "sentence-transformers")
 
 
@@ -24,6 +26,7 @@ def seconds(runs: list[Callable[[], Any]], repeat: int) -> list[float]:
     taken: list[list[float]] = [[] for _ in runs]
     for turn in range(repeat + 1):
         for run, times in zip(runs, taken, strict=True):
+            time.sleep(REST)
             start = time.perf_counter()
             run()
             if turn:

@@ -67,13 +67,12 @@ def sentence_transformer(weights: Weights, vocabulary: Vocabulary, max_length: i
     return SentenceTransformer(modules=[*modules, Pooling(2 * units, "mean")], device="cpu")
 
 
-def lstm_step(weights: Weights, ids: np.ndarray, packed: bool) -> Callable[[], np.ndarray]:
-    """Forward and backward pass of an encoder with mean pooling, by `torch.nn.LSTM`.
+def lstm_step(weights: Weights, ids: np.ndarray) -> Callable[[], np.ndarray]:
+    """Forward and backward pass of an encoder with mean pooling, by `torch.nn.LSTM`, packed.
 
     Args:
         weights: of the encoder; the characters are not trained.
         ids: `[batch, time]`, padded at the end.
-        packed: leave padding out (`pack_padded_sequence`), or compute it and mask it at the end.
 
     Returns:
         A function that runs both passes, of the sum of all embeddings, and returns the gradient of
@@ -86,22 +85,17 @@ def lstm_step(weights: Weights, ids: np.ndarray, packed: bool) -> Callable[[], n
         layers.append(torch.nn.LSTM(size, units, batch_first=True, bidirectional=True))
         copy_layer(layer, layers[-1])
     rows = torch.from_numpy(ids).long()
-    is_character = rows != 0
-    lengths = is_character.sum(dim=1)
+    lengths = (rows != 0).sum(dim=1)
 
     def run() -> np.ndarray:
         layers.zero_grad()
-        hidden = characters(rows)
-        if packed:
-            hidden = torch.nn.utils.rnn.pack_padded_sequence(
-                hidden, lengths, batch_first=True, enforce_sorted=False
-            )
+        hidden = torch.nn.utils.rnn.pack_padded_sequence(
+            characters(rows), lengths, batch_first=True, enforce_sorted=False
+        )
         for layer in layers:
             hidden, _ = layer(hidden)
-        if packed:
-            hidden, _ = torch.nn.utils.rnn.pad_packed_sequence(hidden, batch_first=True)
-        hidden = hidden * is_character[:, : hidden.shape[1], None]
-        (hidden.sum(dim=1) / lengths[:, None]).sum().backward()
+        outputs, _ = torch.nn.utils.rnn.pad_packed_sequence(hidden, batch_first=True)
+        (outputs.sum(dim=1) / lengths[:, None]).sum().backward()
         return layers[0].weight_ih_l0.grad.numpy().T
 
     return run
