@@ -134,13 +134,17 @@ class Inference:
             np.maximum(highest[:count], scores[place], out=highest[:count])
         total = np.zeros_like(highest)
         pooled = np.zeros((len(at.lengths), outputs.shape[1]), np.float32)
-        of_outputs = heads_of(outputs.shape[1], heads)
+        # A product with it gives each output the weight of its head; faster than indexing.
+        spread = heads_of(outputs.shape[1], heads) == np.arange(heads)[:, None]
+        spread = spread.astype(np.float32)
         for count, place in at.slices():
             weights = np.exp(scores[place] - highest[:count])
             total[:count] += weights
-            pooled[:count] += outputs[place] * weights[:, of_outputs]
+            weighted = weights @ spread
+            weighted *= outputs[place]
+            pooled[:count] += weighted
         total[at.lengths == 0] = 1
-        return pooled / total[:, of_outputs]
+        return pooled / (total @ spread)
 
 
 def _rescaled(layer: Layer, first: bool) -> Layer:
