@@ -18,6 +18,8 @@ from rich.table import Table
 WIDTH = 110
 # Seconds before each run, until threads of the last one that wait by spinning have gone to sleep.
 REST = 0.3
+
+_shown: list[dict[str, Any]] = []
 PACKAGES = ("numpy", "tensorflow", "keras", "ray", "torch", "sentence-transformers")
 
 
@@ -69,7 +71,7 @@ def _versions() -> dict[str, str]:
 
 
 def show(title: str, rows: list[dict[str, Any]], caption: str, json_file: Path | None) -> None:
-    """Print a table of the rows, and write the same figures as JSON.
+    """Print a table of the rows, and write the same figures as JSON, after those shown before.
 
     Args:
         title: of the table.
@@ -79,7 +81,8 @@ def show(title: str, rows: list[dict[str, Any]], caption: str, json_file: Path |
     """
     there = machine()
     if json_file:
-        text = json.dumps({"title": title, "machine": there, "rows": rows}, indent=1)
+        _shown.append({"title": title, "rows": rows})
+        text = json.dumps({"machine": there, "tables": _shown}, indent=1)
         json_file.write_text(text + "\n", encoding="utf-8")
     versions = ", ".join(f"{name} {value}" for name, value in list(there.items())[3:])
     on = f"{there['cores']} cores of {there['cpu']}, {there['peak (GFLOP/s)']} GFLOP/s"

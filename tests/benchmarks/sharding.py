@@ -1,8 +1,10 @@
 """How fast sharding is, and how much memory its largest process takes.
 
-    python tests/benchmarks/sharding.py --texts 10000000 --corpus FILE [--twice]
+    python tests/benchmarks/sharding.py [--texts 1000000 10000000] [--corpus FILE] [--twice]
+        [--json FILE]
 
-Makes groups of two to four texts from the lines of a text file, shards them, and prints a table.
+Makes groups of two to four texts from the lines of a text file (by default, of the sample's pairs),
+shards them, and prints a table.
 """
 
 import argparse
@@ -13,15 +15,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from itertools import count
 from pathlib import Path
+from typing import Any
 
 import ray  # noqa: F401  (brings psutil)
 
 # isort: split
 import psutil
+from measured import show
 
 ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "data" / "siamese" / "df_dev.txt"
+CAPTION = """
+Groups of two to four different texts in JSON Lines, sharded in a process of its own. start-up: of
+Ray, which small inputs do without. largest: peak resident memory of the largest process."""
 # What `siamese shard` does, with its start-up timed: Ray has started and a worker has answered.
 CHILD = """
 import sys, time
@@ -99,44 +106,49 @@ def checksums(folder: Path) -> dict[str, str]:
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir())}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--texts", type=int, default=1_000_000)
-    parser.add_argument("--corpus", type=Path, required=True, help="a text file, one text a line")
-    parser.add_argument("--twice", action="store_true", help="again, and compare all bytes")
-    parser.add_argument("--scratch", type=Path, help="where to work; else a temporary folder")
-    options = parser.parse_args()
-    scratch = Path(tempfile.mkdtemp(dir=options.scratch, prefix="sharding-"))
-    try:
-        measure(options, scratch)
-    finally:
-        shutil.rmtree(scratch)
-
-
-def measure(options: argparse.Namespace, scratch: Path) -> None:
+def measure(corpus: Path, texts: int, twice: bool, scratch: Path) -> list[dict[str, Any]]:
+    """Shard that many texts, perhaps twice; the rows of the table."""
     source = scratch / "in.jsonl"
-    groups, texts = make_input(options.corpus, options.texts, source)
-    seen = []
-    for number in count(1):
+    groups, texts = make_input(corpus, texts, source)
+    seen: list[dict[str, str]] = []
+    rows = []
+    for number in range(1 + twice):
         output = scratch / f"data{number}"
         start_up, seconds, peaks = shard(source, output)
         seen.append(checksums(output))
         largest = max(peaks, key=lambda kind: peaks[kind])
-        size = sum(path.stat().st_size for path in output.iterdir())
-        for name, value in (
-            ("texts", f"{texts:,} in {groups:,} groups"),
-            ("input", f"{source.stat().st_size / 2**20:,.0f} MiB"),
-            ("data set", f"{size / 2**20:,.0f} MiB in {len(seen[-1])} files"),
-            ("start-up", f"{start_up:.1f} s"),
-            ("sharding", f"{seconds:.1f} s, {texts / seconds:,.0f} texts/s"),
-            ("largest process", f"{peaks[largest] / 2**20:,.0f} MiB ({largest})"),
-            ("all peaks, MiB", ", ".join(f"{k} {v >> 20:,}" for k, v in sorted(peaks.items()))),
-        ):
-            print(f"{name:20}{value}", flush=True)
-        if number == 1 + options.twice:
-            break
-    if options.twice:
-        print(f"{'the same bytes again':20} {'yes' if seen[0] == seen[1] else 'NO'}")
+        rows.append(
+            {
+                "texts": texts,
+                "groups": groups,
+                "input (MiB)": source.stat().st_size >> 20,
+                "start-up (s)": round(start_up, 1),
+                "sharding (s)": seconds,
+                "texts/s": int(texts / seconds),
+                "largest (MiB)": peaks[largest] >> 20,
+                "same bytes": None if number == 0 else seen[0] == seen[1],
+            }
+        )
+        shutil.rmtree(output)
+    source.unlink()
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--texts", type=int, nargs="+", default=[1_000_000])
+    parser.add_argument("--corpus", type=Path, default=SAMPLE, help="a text file, one text a line")
+    parser.add_argument("--twice", action="store_true", help="again, and compare all bytes")
+    parser.add_argument("--scratch", type=Path, help="where to work; else a temporary folder")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    options = parser.parse_args()
+    rows = []
+    for texts in options.texts:
+        with tempfile.TemporaryDirectory(dir=options.scratch, prefix="sharding-") as scratch:
+            rows += measure(options.corpus, texts, options.twice, Path(scratch))
+    show("Sharding", rows, CAPTION, options.json)
+    if any(row["same bytes"] is False for row in rows):
+        sys.exit("the bytes differ")
 
 
 if __name__ == "__main__":

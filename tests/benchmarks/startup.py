@@ -1,8 +1,9 @@
-"""How long it takes from the command to the first step, without Ray and with it.
+"""How long it takes from a command to its answer, and of `train` to the first step.
 
     python tests/benchmarks/startup.py [--repeat 3] [--json FILE]
 
-Trains for one epoch of ten steps on the embedded sample, each time in a process that is watched
+First, commands that load a model, or nothing, each in a new process. Then `train`, without Ray and
+with it, for one epoch of ten steps on the embedded sample, each time in a process that is watched
 from outside: its children, the lines that it prints, and RUN/metrics.jsonl, 50 times a second.
 """
 
@@ -15,12 +16,20 @@ import sys
 import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Any
 
-from measured import show
+import numpy as np
+from measured import seconds, show
 
 from distributed.shard import shard
+from siamese.encoder import build_encoder
+from siamese.groups import read_texts
+from siamese.model import SentenceEncoder
+from siamese.recipe import load_recipe
+from siamese.vocabulary import Vocabulary, count_characters
 
 SAMPLE = Path(__file__).parents[2] / "data" / "siamese"
 WORKERS = (0, 1, 2)
@@ -48,6 +57,32 @@ the import of Ray is in it. cluster: Ray starts and the preflight is done. start
 imported and the workers start, until "training on …", which is printed up to half a second late,
 at the cost of the next column. model: until it is built; without Ray, TensorFlow is imported here.
 first step: traced and taken. all: one epoch, evaluated and saved, and the end of Ray."""
+
+COLD_CAPTION = """
+Seconds from the start of a new process to its end; medians of {repeat}, in turns, after one that
+does not count. The model has the sizes of the recipe default."""
+
+
+def cold_starts(scratch: Path, repeat: int) -> list[dict[str, Any]]:
+    """Rows for the commands that use a model, or nothing."""
+    recipe = load_recipe("default")
+    vocabulary = Vocabulary(count_characters(read_texts([str(SAMPLE / "df_train.json")])))
+    shape = (len(vocabulary), recipe.encoder.embedding_dim)
+    table = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+    model, _ = build_encoder(recipe.encoder, table)
+    SentenceEncoder.of_model(model, vocabulary, recipe).save(scratch / "model")
+    python = [sys.executable, "-c"]
+    siamese = [sys.executable, "-m", "distributed"]
+    commands = {
+        "python, doing nothing": [*python, "pass"],
+        "import siamese": [*python, "import siamese"],
+        "from siamese import SentenceEncoder": [*python, "from siamese import SentenceEncoder"],
+        "siamese --help": [*siamese, "--help"],
+        "siamese similarity": [*siamese, "similarity", str(scratch / "model"), "怎么退", "如何退"],
+    }
+    runs = [partial(subprocess.run, c, check=True, capture_output=True) for c in commands.values()]
+    taken = seconds(runs, repeat)
+    return [{"what": name, "seconds": each} for name, each in zip(commands, taken, strict=True)]
 
 
 def run(data: Path, workers: int, folder: Path) -> dict[str, float]:
@@ -134,6 +169,8 @@ def main() -> None:
     options = parser.parse_args()
     seen: dict[int, list[dict[str, float | None]]] = {workers: [] for workers in WORKERS}
     with tempfile.TemporaryDirectory() as scratch:
+        cold = cold_starts(Path(scratch), 3 * options.repeat)
+        show("Cold starts", cold, COLD_CAPTION.format(repeat=3 * options.repeat), options.json)
         data = Path(scratch) / "data"
         shard([str(SAMPLE / "df_train.json")], data)
         for number in range(options.repeat):
