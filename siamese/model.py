@@ -105,8 +105,9 @@ class SentenceEncoder:
 
         if not tf.config.list_physical_devices("GPU"):
             return None
+        model = self.model  # made here, and not while the function is traced
         ids = tf.TensorSpec([None, None], tf.int32)
-        function = tf.function(lambda ids: self.model(ids), input_signature=[ids])
+        function = tf.function(lambda ids: model(ids), input_signature=[ids])
         return lambda ids: function(ids).numpy()
 
     def encode(

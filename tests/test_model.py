@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siamese import SentenceEncoder, UserError
-from siamese.backend import keras
+from siamese.backend import keras, tf
 from siamese.encoder import build_encoder
 from siamese.files import sha256_of
 from siamese.model import CHECKED_FILES
@@ -280,3 +280,14 @@ def test_after_training_on_an_encoder_takes_up_the_models_weights(folder) -> Non
     assert np.abs(after - before).max() > 1e-3
     ids = encoder.vocabulary.encode(TEXTS[:1], 64)
     np.testing.assert_allclose(encoder.model(ids)[0], after, atol=1e-6)
+
+
+def test_with_a_gpu_the_keras_model_runs_and_finds_the_same(encoder, folder, monkeypatch) -> None:
+    calls = []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: calls.append(kind) or [1])
+    on_gpu = SentenceEncoder.load(folder)
+    monkeypatch.setattr("siamese.model.Inference.__call__", None)
+    found = on_gpu.encode(TEXTS * 100, batch_size=64)
+    monkeypatch.undo()
+    np.testing.assert_allclose(found, encoder.encode(TEXTS * 100), atol=1e-6)
+    assert calls == ["GPU"]
