@@ -28,6 +28,8 @@ MANIFEST = "manifest.json"
 VERSION = 1
 # Texts that a thread is worth.
 SMALLEST_SHARE = 32
+# Characters that are encoded at once, padding counted: each takes some KiB.
+MOST_CHARACTERS = 1 << 15
 
 
 class SentenceEncoder:
@@ -125,7 +127,7 @@ class SentenceEncoder:
 
         Args:
             sentences: sentences, or a single one.
-            batch_size: sentences encoded at once.
+            batch_size: sentences encoded at once, at most; long ones are fewer.
             show_progress_bar: show a bar with the rate and the time left.
             normalize_embeddings: scale every embedding to unit length (zeros stay zeros).
             **others: what such callers pass besides (`prompt_name`, `device`, …): ignored.
@@ -157,7 +159,7 @@ class SentenceEncoder:
         if not (on_gpu := self._on_gpu):
             # A share for each core, unless they are so few that starting threads takes longer.
             batch_size = min(batch_size, max(-(-len(order) // cores()), SMALLEST_SHARE))
-        batches = [order[n : n + batch_size] for n in range(0, len(order), batch_size)]
+        batches = _batches(order, np.minimum(lengths, max_length), batch_size)
         embed = on_gpu or self._inference
 
         def encode_batch(rows: np.ndarray) -> int:
@@ -230,6 +232,17 @@ class SentenceEncoder:
             threshold=metrics["threshold"],
             metrics=metrics,
         )
+
+
+def _batches(order: np.ndarray, lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """Cut rows in the order of rising length into batches: fewer rows where they are long."""
+    batches = []
+    while len(order):
+        rows = order[:batch_size]
+        rows = rows[: max(MOST_CHARACTERS // lengths[rows[-1]], 1)]
+        batches.append(rows)
+        order = order[len(rows) :]
+    return batches
 
 
 def _may_have_gpu() -> bool:

@@ -4,17 +4,11 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from typing import TYPE_CHECKING, TypeVar
-
-if TYPE_CHECKING:
-    from threadpoolctl import ThreadpoolController
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-# The number of threads of the linear algebra is one setting for the whole process.
-_limiting = threading.Lock()
 
 
 def cores() -> int:
@@ -39,16 +33,37 @@ def in_threads(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterato
     if len(items) == 1 or cores() == 1:
         yield from map(work, items)
         return
-    with (
-        _limiting,
-        _linear_algebra().limit(limits=1, user_api="blas"),
-        ThreadPoolExecutor(cores(), "in_threads") as pool,
-    ):
+    with _linear_algebra.held_to_one(), ThreadPoolExecutor(cores(), "in_threads") as pool:
         yield from pool.map(work, items)
 
 
-@cache
-def _linear_algebra() -> "ThreadpoolController":
-    from threadpoolctl import ThreadpoolController
+class _LinearAlgebra:
+    """The threads of the linear algebra: one setting for the process, whoever may work in it."""
 
-    return ThreadpoolController()
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._controller: Any = None
+        self._limits: Any = None
+
+    @contextmanager
+    def held_to_one(self) -> Iterator[None]:
+        """One thread a call, until the last one that wanted it has left."""
+        with self._lock:
+            if not self._users:
+                if self._controller is None:
+                    from threadpoolctl import ThreadpoolController
+
+                    self._controller = ThreadpoolController()
+                self._limits = self._controller.limit(limits=1, user_api="blas")
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    self._limits.restore_original_limits()
+
+
+_linear_algebra = _LinearAlgebra()

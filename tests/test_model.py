@@ -78,6 +78,22 @@ def test_an_embedding_depends_on_neither_batch_size_nor_order_nor_padding(
     assert np.isfinite(together).all()
 
 
+def test_long_sentences_are_encoded_fewer_at_once(monkeypatch) -> None:
+    encoder = make_encoder("text.max_length=1000")
+    shapes = []
+    embed = encoder._inference
+    monkeypatch.setattr(
+        encoder, "_inference", lambda ids: (shapes.append(ids.shape), embed(ids))[1]
+    )
+    texts = ["密码" * 500] * 70 + ["快递"] * 70
+    expected = np.array([encoder.encode(text) for text in (texts[0], texts[-1])])
+    shapes.clear()
+    found = encoder.encode(texts)
+    np.testing.assert_allclose(found, expected.repeat(70, axis=0), atol=2e-6)
+    assert max(rows * time for rows, time in shapes) <= 40_000 < 70 * 1000
+    assert max(rows for rows, _ in shapes) >= 32
+
+
 def test_the_empty_sentence_has_the_zero_embedding(encoder) -> None:
     for normalize in (False, True):
         assert not encoder.encode("", normalize_embeddings=normalize).any()

@@ -36,6 +36,16 @@ def test_the_linear_algebra_has_one_thread_within_and_as_many_as_before_afterwar
     assert blas_threads() == before
 
 
+def test_callers_at_once_do_not_wait_for_each_other_and_the_last_one_restores_the_threads() -> None:
+    before = blas_threads()
+    inner, outer = iter(in_threads(str, range(9))), iter(in_threads(str, range(9)))
+    assert next(outer) == next(inner) == "0"
+    assert list(outer) == [str(n) for n in range(1, 9)]
+    assert blas_threads() == [1] * len(before)
+    assert list(inner) == [str(n) for n in range(1, 9)]
+    assert blas_threads() == before
+
+
 def test_an_error_reaches_the_caller_and_leaves_the_next_call_alone() -> None:
     before = blas_threads()
     with pytest.raises(ZeroDivisionError):
