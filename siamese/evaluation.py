@@ -10,6 +10,9 @@ from siamese.pairs import Pair
 
 Similarity = Literal["cosine", "notebook"]
 
+# Pairs of embeddings that are compared at once: some MiB.
+COMPARED_AT_ONCE = 2048
+
 
 def pairwise_similarity(a: np.ndarray, b: np.ndarray, kind: Similarity) -> np.ndarray:
     """The similarity of each row of `a` to the same row of `b`.
@@ -54,7 +57,12 @@ def pair_scores(
         [(ids.setdefault(p.text1, len(ids)), ids.setdefault(p.text2, len(ids))) for p in pairs]
     )
     embeddings = encode(list(ids))
-    return pairwise_similarity(embeddings[ends[:, 0]], embeddings[ends[:, 1]], kind)
+    scores = np.empty(len(pairs))
+    for start in range(0, len(pairs), COMPARED_AT_ONCE):
+        part = slice(start, start + COMPARED_AT_ONCE)
+        one, other = ends[part].T
+        scores[part] = pairwise_similarity(embeddings[one], embeddings[other], kind)
+    return scores
 
 
 def best_threshold(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

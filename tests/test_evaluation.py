@@ -128,6 +128,19 @@ def test_each_distinct_text_is_encoded_once() -> None:
     assert scores[2] == pytest.approx(1)
 
 
+def test_pairs_compared_in_parts_are_all_compared(monkeypatch) -> None:
+    monkeypatch.setattr("siamese.evaluation.COMPARED_AT_ONCE", 3)
+    vectors = np.random.default_rng(4).normal(size=(20, 5)).astype(np.float32)
+    texts = [str(n) for n in range(20)]
+    ends = np.random.default_rng(5).integers(20, size=(10, 2))
+    pairs = [Pair(texts[one], texts[other], 0) for one, other in ends]
+    scores = pair_scores(pairs, lambda some: vectors[[int(text) for text in some]], "cosine")
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    np.testing.assert_allclose(
+        scores, np.sum(unit[ends[:, 0]] * unit[ends[:, 1]], axis=1), atol=1e-6
+    )
+
+
 def test_a_threshold_is_fitted_on_one_half_and_applied_to_the_other() -> None:
     # Even places: 0.9 and 0.5 are positive; odd places: only what is above 0.7 is.
     scores = np.array([0.9, 0.8, 0.5, 0.6, 0.1, 0.4, 0.2, 0.75])
