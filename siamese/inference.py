@@ -14,13 +14,12 @@ What saves the rest of the time:
 """
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from siamese.recipe import Pooling
 from siamese.weights import Layer, Weights, heads_of
-
-Pooling = Literal["last", "mean", "max", "attention"]
 
 
 class _Places(NamedTuple):

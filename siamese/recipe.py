@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from siamese.errors import UserError
 from siamese.settings import nearest, parse_yaml, read_settings
 
+Pooling = Literal["last", "mean", "max", "attention"]
+
 Metric = Literal[
     "accuracy",
     "best_accuracy",
@@ -59,7 +61,7 @@ class Encoder(Section):
         (128,), min_length=1, max_length=8, description="units per direction, one per layer"
     )
     dropout: float = Field(0.5, ge=0, lt=1, description="after each layer")
-    pooling: Literal["last", "mean", "max", "attention"] = Field(
+    pooling: Pooling = Field(
         "mean",
         description="of the last layer's outputs over time; `last` takes its final states, "
         "`attention` a mean whose weights are learned",
