@@ -115,9 +115,9 @@ def notebook(groups: list[list[str]]) -> dict[str, Any]:
     ids = {character: n for n, character in enumerate(vocabulary.characters, start=1)}
     batches = notebook_batches([group for group in groups if len(group) > 1], ids)
     model = notebook_model(len(ids) + 1)
-    model.fit(batches, steps_per_epoch=10, epochs=1, verbose=0)
+    model.fit(batches, steps_per_epoch=10, epochs=1, verbose=0, shuffle=False)
     start = time.perf_counter()
-    model.fit(batches, steps_per_epoch=STEPS, epochs=1, verbose=0)
+    model.fit(batches, steps_per_epoch=STEPS, epochs=1, verbose=0, shuffle=False)
     step = (time.perf_counter() - start) / STEPS
     return {
         "what": "the notebook's code, 8 rows a step",
