@@ -1,6 +1,6 @@
 """`python -m distributed` is the command line `siamese`."""
 
-from distributed.cli import main
+from distributed.cli.main import main
 
 if __name__ == "__main__":
     main()

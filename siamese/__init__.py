@@ -16,7 +16,7 @@ __all__ = ["SentenceEncoder", "UserError"]
 def __getattr__(name: str) -> Any:
     """Import what is heavy only when it is asked for."""
     if name == "SentenceEncoder":
-        from siamese.model import SentenceEncoder
+        from siamese.encoder.sentence_encoder import SentenceEncoder
 
         return SentenceEncoder
     raise AttributeError(f"module 'siamese' has no attribute {name!r}")

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "siamese").rglob("*.py"))
 
 
@@ -39,13 +39,13 @@ def test_importing_siamese_loads_nothing_heavy() -> None:
 
 
 def test_tensorflow_starts_without_a_word_on_stderr() -> None:
-    done = run("from siamese.backend import tf; tf.constant(1) + 1")
+    done = run("from siamese.encoder.keras_tf import tf; tf.constant(1) + 1")
     assert done.stderr == ""
 
 
 def test_what_is_no_chatter_gets_through() -> None:
     code = (
-        "from siamese.backend import _without_chatter\nimport os\n"
+        "from siamese.encoder.keras_tf import _without_chatter\nimport os\n"
         "with _without_chatter():\n"
         "    os.write(2, b'Could not find cuda drivers\\nsomething real\\n')\n"
     )

@@ -11,12 +11,12 @@ import pytest
 import ray.autoscaler
 import typer
 import yaml
+from paths import ROOT
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ray.autoscaler._private.util import prepare_config, validate_config
 
-from distributed.cli import app
+from distributed.cli.main import app
 
-ROOT = Path(__file__).parent.parent
 CLUSTER = yaml.safe_load((ROOT / "cluster.yaml").read_text(encoding="utf-8"))
 JOB = yaml.safe_load((ROOT / "rayjob.yaml").read_text(encoding="utf-8"))
 

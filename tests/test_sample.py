@@ -3,11 +3,9 @@
 import json
 import runpy
 import shutil
-from pathlib import Path
 
 import pytest
-
-SAMPLE = Path(__file__).parent.parent / "data" / "siamese"
+from paths import SAMPLE
 
 
 @pytest.fixture(scope="module")

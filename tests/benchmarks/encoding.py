@@ -21,12 +21,12 @@ import numpy as np
 from measured import seconds, show
 from peers import MISSING, sentence_transformer
 
-from siamese.backend import keras, tf
-from siamese.encoder import build_encoder
-from siamese.groups import read_texts
-from siamese.model import SentenceEncoder
-from siamese.recipe import Encoder, Recipe, Text
-from siamese.vocabulary import Vocabulary, count_characters
+from siamese.config.recipe import Encoder, Recipe, Text
+from siamese.data.reading import read_texts
+from siamese.encoder.bilstm_keras import build_encoder
+from siamese.encoder.keras_tf import keras, tf
+from siamese.encoder.sentence_encoder import SentenceEncoder
+from siamese.text.vocabulary import Vocabulary, count_characters
 
 SAMPLE = Path(__file__).parents[2] / "data" / "siamese" / "df_train.json"
 ALONE = 1000

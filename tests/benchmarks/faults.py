@@ -21,7 +21,7 @@ from typing import Any
 from measured import show
 from ray.cluster_utils import Cluster
 
-from distributed.shard import shard
+from distributed.sharding.shard import shard
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from faults import SAMPLE, SETTINGS, Running, weights, workers

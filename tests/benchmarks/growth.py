@@ -18,18 +18,18 @@ import numpy as np
 from measured import seconds, show
 from sharding import make_input, shard
 
-from siamese.backend import keras, tf
-from siamese.batches import Batch
-from siamese.encoder import build_encoder
-from siamese.evaluation import evaluate_scores, labels_of, pair_scores
-from siamese.model import SentenceEncoder
-from siamese.optimizer import build_optimizer
-from siamese.packed import build_embed
-from siamese.pairs import Pair
-from siamese.plots import FAINT, INK, POSITIVE, chinese_style, png_of
-from siamese.recipe import Recipe, load_recipe
-from siamese.train_step import build_plain_step
-from siamese.vocabulary import FIRST_ID, Vocabulary
+from siamese.config.recipe import Recipe, load_recipe
+from siamese.data.batching import Batch
+from siamese.data.pair import Pair
+from siamese.encoder.bilstm_keras import build_encoder
+from siamese.encoder.bilstm_tf import build_embed
+from siamese.encoder.keras_tf import keras, tf
+from siamese.encoder.sentence_encoder import SentenceEncoder
+from siamese.evaluation.pair_metrics import evaluate_scores, labels_of, pair_scores
+from siamese.report.plots import FAINT, INK, POSITIVE, chinese_style, png_of
+from siamese.text.vocabulary import FIRST_ID, Vocabulary
+from siamese.training.optimizer import build_optimizer
+from siamese.training.step import build_plain_step
 
 # A step's size where it is not what is varied.
 GROUPS, LENGTH, CHARACTERS, UNITS = 256, 16, 4000, 192

@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 from measured import show
 
-from distributed.shard import shard
-from siamese.backend import keras, tf
-from siamese.vocabulary import Vocabulary, count_characters
+from distributed.sharding.shard import shard
+from siamese.encoder.keras_tf import keras, tf
+from siamese.text.vocabulary import Vocabulary, count_characters
 
 SAMPLE = Path(__file__).parents[2] / "data" / "siamese"
 MAX_LENGTH, DIM, ROWS = 128, 300, 8

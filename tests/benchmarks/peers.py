@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from siamese.vocabulary import Vocabulary
-from siamese.weights import Layer, Weights
+from siamese.encoder.weights import Layer, Weights
+from siamese.text.vocabulary import Vocabulary
 
 try:
     import torch

@@ -27,12 +27,13 @@ import numpy as np
 from measured import show
 from sklearn.metrics import roc_auc_score
 
-from siamese.evaluation import evaluate_scores, halved_accuracy, labels_of, pair_scores
-from siamese.files import read_json
-from siamese.groups import read_texts
-from siamese.model import SentenceEncoder
-from siamese.pairs import Pair, read_pairs
-from siamese.report import read_scores
+from siamese.data.formats.pairs import read_pairs
+from siamese.data.pair import Pair
+from siamese.data.reading import read_texts
+from siamese.encoder.sentence_encoder import SentenceEncoder
+from siamese.evaluation.pair_metrics import evaluate_scores, halved_accuracy, labels_of, pair_scores
+from siamese.report.run_contents import read_scores
+from siamese.storage.atomic import read_json
 
 
 def figures(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -70,7 +71,7 @@ def tf_idf(pairs: list[Pair], texts: list[str], labels: np.ndarray) -> np.ndarra
 
 def word2vec_mean(pairs: list[Pair], texts: list[str], labels: np.ndarray) -> np.ndarray:
     """Cosines of mean character vectors, plain or weighted by rarity, whichever is better."""
-    from siamese.vectors import Again, train_vectors
+    from siamese.text.word2vec import Again, train_vectors
 
     vectors = train_vectors(Again(lambda: iter(texts)), 300, seed=1, epochs=5, min_count=1)
     of: dict[str, int] = {}

@@ -19,7 +19,7 @@ from typing import Any
 
 from measured import show
 
-from distributed.shard import shard
+from distributed.sharding.shard import shard
 
 SAMPLE = Path(__file__).parents[2] / "data" / "siamese"
 WORKERS = (1, 2)

@@ -33,9 +33,9 @@ Ray, which small inputs do without. largest: peak resident memory of the largest
 CHILD = """
 import sys, time
 from pathlib import Path
-from distributed.cluster import connect
-from distributed.each import each
-from distributed.shard import BYTES_WITHOUT_RAY, OBJECT_STORE_BYTES, shard
+from distributed.cluster.connect import connect
+from distributed.sharding.ray_map import each
+from distributed.sharding.shard import BYTES_WITHOUT_RAY, OBJECT_STORE_BYTES, shard
 start = time.perf_counter()
 if Path(sys.argv[1]).stat().st_size > BYTES_WITHOUT_RAY:
     connect(object_store_memory=OBJECT_STORE_BYTES)

@@ -24,12 +24,12 @@ from typing import Any
 import numpy as np
 from measured import seconds, show
 
-from distributed.shard import shard
-from siamese.encoder import build_encoder
-from siamese.groups import read_texts
-from siamese.model import SentenceEncoder
-from siamese.recipe import load_recipe
-from siamese.vocabulary import Vocabulary, count_characters
+from distributed.sharding.shard import shard
+from siamese.config.recipe import load_recipe
+from siamese.data.reading import read_texts
+from siamese.encoder.bilstm_keras import build_encoder
+from siamese.encoder.sentence_encoder import SentenceEncoder
+from siamese.text.vocabulary import Vocabulary, count_characters
 
 SAMPLE = Path(__file__).parents[2] / "data" / "siamese"
 WORKERS = (0, 1, 2)

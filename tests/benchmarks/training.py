@@ -18,13 +18,13 @@ import numpy as np
 from measured import peak_gflops, seconds, show
 from peers import MISSING, lstm_step
 
-from siamese.backend import keras, tf
-from siamese.encoder import build_encoder
-from siamese.groups import read_texts
-from siamese.packed import Embed, build_packed
-from siamese.recipe import Encoder
-from siamese.vocabulary import Vocabulary, count_characters
-from siamese.weights import weights_of
+from siamese.config.recipe import Encoder
+from siamese.data.reading import read_texts
+from siamese.encoder.bilstm_keras import build_encoder
+from siamese.encoder.bilstm_tf import Embed, build_packed
+from siamese.encoder.keras_tf import keras, tf
+from siamese.encoder.weights import weights_of
+from siamese.text.vocabulary import Vocabulary, count_characters
 
 SAMPLE = Path(__file__).parents[2] / "data" / "siamese" / "df_train.json"
 # The largest difference of two gradients, as a share of their largest number, that is rounding.

@@ -1,0 +1,1 @@
+"""The command line: no work of its own."""

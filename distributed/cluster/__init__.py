@@ -1,0 +1,1 @@
+"""Connect to a cluster, check what its nodes have and can do."""

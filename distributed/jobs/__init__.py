@@ -1,0 +1,1 @@
+"""Submit a command to a cluster and follow it."""

@@ -1,0 +1,1 @@
+"""Files -> a data set, with Ray Data."""

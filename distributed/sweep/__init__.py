@@ -1,0 +1,1 @@
+"""Search settings with Ray Tune."""

@@ -1,0 +1,122 @@
+"""What a sweep shows while it runs: a live table on a terminal, plain lines in a log."""
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from distributed.sweep.trial_log import TrialLog, ranking
+from siamese.config.search_space import in_words
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+# Rows of the live table: the trials that run, and the best of the others.
+ROWS = 20
+
+
+class SweepDisplay:
+    """Shows the trials; call it with a trial whenever there is news of it.
+
+    Args:
+        logs: of all trials that have begun, by number.
+        trials: how many there will be.
+        metric: that is maximised.
+        epochs: of a trial that is not stopped.
+    """
+
+    def __init__(self, logs: Mapping[int, TrialLog], trials: int, metric: str, epochs: int) -> None:
+        self._logs = logs
+        self._trials = trials
+        self._metric = metric
+        self._epochs = epochs
+        self._live: Any = None
+        self._said: dict[int, tuple[str, int]] = {}
+        self._started: set[int] = set()
+        self._begun = time.monotonic()
+        self._ended_before = sum(log.status != "running" for log in logs.values())
+
+    @contextmanager
+    def showing(self) -> Iterator[None]:
+        """Draw the live table while the block runs, if this is a terminal."""
+        if not sys.stdout.isatty():
+            yield
+            return
+        from rich.live import Live
+
+        with Live(self.table(), refresh_per_second=2) as self._live:
+            yield
+        self._live = None
+
+    def __call__(self, log: TrialLog) -> None:
+        """Show what is new of a trial."""
+        self._started.add(log.number)
+        if self._live:
+            self._live.update(self.table())
+            return
+        news = (log.status, len(log.evaluations))
+        if self._said.get(log.number) == news:
+            return
+        before = self._said.get(log.number, ("", 0))
+        self._said[log.number] = news
+        if not before[0]:
+            again = f" goes on after epoch {len(log.evaluations)}" if log.evaluations else ""
+            print(f"trial {log.number}{again}: {in_words(log.settings)}", flush=True)
+        if news[1] > before[1] and log.evaluations and before[0]:
+            last = log.evaluations[-1]
+            print(
+                f"trial {log.number}  epoch {last['epoch']}/{self._epochs}  "
+                f"{self._metric} {last[self._metric]:.4f}  {self._best_so_far()}",
+                flush=True,
+            )
+        if log.status == "failed":
+            print(f"trial {log.number} failed and is set aside: {log.error}", flush=True)
+        elif log.status != "running":
+            print(f"trial {log.number} {log.status}; {self._time_left()}", flush=True)
+
+    def _time_left(self) -> str:
+        """How many trials have ended, in what time, and how long the others may take."""
+        ended = sum(log.status != "running" for log in self._logs.values())
+        seconds = time.monotonic() - self._begun
+        words = f"{ended} of {self._trials} ended, {seconds:.0f} s"
+        if (now := ended - self._ended_before) and ended < self._trials:
+            words += f", about {seconds / now * (self._trials - ended):.0f} s left"
+        return words
+
+    def _best_so_far(self) -> str:
+        ranked = ranking(self._logs, self._metric)
+        if not ranked:
+            return ""
+        best = ranked[0].best(self._metric)
+        assert best is not None
+        return f"best so far {best[self._metric]:.4f}, trial {ranked[0].number}"
+
+    def table(self) -> "Table":
+        """The trials that run, then the best of the others."""
+        from rich.table import Table
+
+        ended = [log for log in self._logs.values() if log.status != "running"]
+        running = [log for log in self._logs.values() if log.status == "running"]
+        order = [log.number for log in ranking(self._logs, self._metric)]
+        ended.sort(key=lambda log: order.index(log.number) if log.number in order else len(order))
+        table = Table(
+            title=f"trials: {self._time_left()}",
+            caption=self._best_so_far() or None,
+        )
+        for name in ("trial", "status", "epoch", self._metric, "best", "settings"):
+            table.add_column(name, no_wrap=name != "settings")
+        for log in [*running, *ended][:ROWS]:
+            last = log.evaluations[-1] if log.evaluations else None
+            best = log.best(self._metric)
+            table.add_row(
+                str(log.number),
+                "waiting" if log in running and log.number not in self._started else log.status,
+                f"{last['epoch'] if last else 0}/{self._epochs}",
+                f"{last[self._metric]:.4f}" if last else "",
+                f"{best[self._metric]:.4f}" if best else "",
+                log.error or in_words(log.settings),
+                style="bold" if order and log.number == order[0] else None,
+            )
+        return table

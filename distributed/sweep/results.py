@@ -1,0 +1,210 @@
+"""What comes of a sweep: a table of the trials, the best recipe, its model, and the report."""
+
+import csv
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from distributed.sweep.folder import SweepFolder
+from distributed.sweep.threshold import NEED_THRESHOLD, threshold_note
+from distributed.sweep.trial_log import TrialLog, ranking
+from siamese.config.recipe import Recipe, with_settings
+from siamese.config.search_space import Space
+from siamese.data.formats.pairs import read_pairs
+from siamese.data.pair import Pair
+from siamese.errors import UserError
+from siamese.storage.atomic import read_json, replacing, replacing_folder, write_json
+from siamese.training.run_folder import Existing, RunFolder
+
+# Metrics of `trials.csv`, all of the trial's best epoch.
+COLUMNS = (
+    "accuracy",
+    "roc_auc",
+    "average_precision",
+    "spearman",
+    "threshold",
+    "best_threshold",
+    "best_accuracy",
+)
+
+
+def check_test(test: str | None) -> list[Pair] | None:
+    """Read the test pairs, so that a mistake in them is told before the sweep."""
+    return read_pairs([test]) if test else None
+
+
+def write_results(
+    folder: SweepFolder,
+    logs: Mapping[int, TrialLog],
+    recipe: Recipe,
+    space: Space,
+    test_pairs: list[Pair] | None,
+) -> TrialLog:
+    """Write `trials.csv`, `best_recipe.yaml`, `best/`, `test.json` and `sweep.html`.
+
+    Doing it again writes the same, `test.json` included: the test pairs judge one model.
+
+    Returns:
+        The best trial.
+    """
+    from distributed.sweep.report import write_sweep_report
+
+    metric = recipe.evaluation.metric
+    winner = _winner(folder, logs, metric)
+    _write_table(folder.path / "trials.csv", logs, metric)
+    with replacing(folder.path / "best_recipe.yaml") as beside:
+        text = _best_recipe(winner, best_recipe(recipe, winner), metric, logs)
+        beside.write_text(text, encoding="utf-8")
+    _keep_model(folder, winner, best_recipe(recipe, winner))
+    test = _judge(folder, test_pairs) if test_pairs else None
+    write_sweep_report(folder, logs, winner, recipe, space, test)
+    folder.publish()
+
+    figures = winner.best(metric)
+    assert figures is not None
+    print(f"best: trial {winner.number}, epoch {figures['epoch']}, {metric} {figures[metric]:.4f}")
+    if "evaluation.threshold" in space.ranges:
+        print(threshold_note(figures, metric))
+    if test:
+        print(
+            f"test pairs, judged once with the model and threshold that the development pairs "
+            f"chose: accuracy {test['accuracy']:.4f}, roc_auc {test['roc_auc']:.4f}"
+        )
+    print(f"recipe: {folder.inner('best_recipe.yaml')}")
+    print(f"report: {folder.inner('sweep.html')}")
+    return winner
+
+
+def best_recipe(recipe: Recipe, winner: TrialLog) -> Recipe:
+    """The recipe of the best trial; with a fitted threshold if the metric does not depend on it.
+
+    A threshold that was searched is then no better than any other: nothing chose it.
+    """
+    settings = dict(winner.settings)
+    if "evaluation.threshold" in settings and recipe.evaluation.metric not in NEED_THRESHOLD:
+        settings["evaluation.threshold"] = "fit"
+    return with_settings(recipe, settings)
+
+
+def _keep_model(folder: SweepFolder, winner: TrialLog, recipe: Recipe) -> None:
+    """Put the best trial's model into `best/`."""
+    run = RunFolder.open(folder.inner(f"trials/{winner.name}"))
+    if recipe.evaluation.threshold == winner.settings.get(
+        "evaluation.threshold", recipe.evaluation.threshold
+    ):
+        with replacing_folder(folder.best) as beside:
+            shutil.copytree(run.best, beside, dirs_exist_ok=True)
+        return
+    from siamese.encoder.sentence_encoder import SentenceEncoder
+    from siamese.evaluation.pair_metrics import evaluate_scores
+    from siamese.report.run_contents import read_scores
+
+    encoder = SentenceEncoder.load(run.best)
+    _, labels, scores = read_scores(run.scores_file)
+    metrics = evaluate_scores(scores, labels, "fit")
+    encoder.recipe, encoder.threshold = recipe, metrics.threshold
+    encoder.metrics = {**encoder.metrics, **metrics.as_dict()}
+    encoder.save(folder.best)
+
+
+def _winner(folder: SweepFolder, logs: Mapping[int, TrialLog], metric: str) -> TrialLog:
+    """The best trial whose kept model is the one of its best figures.
+
+    A trial of population based training that took over another's weights may have been better
+    than what it kept; then the donor has the model.
+    """
+    ranked = ranking(logs, metric)
+    for log in ranked:
+        kept = RunFolder.open(folder.inner(f"trials/{log.name}")).best / "metrics.json"
+        best = log.best(metric)
+        if best and kept.is_file() and abs(read_json(kept)[metric] - best[metric]) < 1e-9:
+            return log
+    raise UserError(
+        f"{folder.inner('trials')}: no trial has its best model any more. Run the sweep again "
+        "with --fresh."
+    )
+
+
+def _write_table(path: Path, logs: Mapping[int, TrialLog], metric: str) -> None:
+    keys = list(dict.fromkeys(key for log in logs.values() for key in log.settings))
+    head = ["trial", "rank", "status", "epochs", "best_epoch", metric, *COLUMNS, *keys, "error"]
+    order = [log.number for log in ranking(logs, metric)]
+    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as stream:
+        rows = csv.DictWriter(stream, list(dict.fromkeys(head)))
+        rows.writeheader()
+        for number, log in sorted(logs.items()):
+            best = log.best(metric) or {}
+            rows.writerow(
+                {
+                    **{name: best.get(name, "") for name in (*COLUMNS, metric)},
+                    **{key: json.dumps(value) for key, value in log.settings.items()},
+                    "trial": number,
+                    "rank": order.index(number) + 1 if number in order else "",
+                    "status": log.status,
+                    "epochs": len(log.evaluations),
+                    "best_epoch": best.get("epoch", ""),
+                    "error": log.error,
+                }
+            )
+
+
+def _best_recipe(
+    winner: TrialLog, recipe: Recipe, metric: str, logs: Mapping[int, TrialLog]
+) -> str:
+    figures = winner.best(metric)
+    assert figures is not None
+    return (
+        f"# The best of {len(logs)} trials: trial {winner.number}, epoch {figures['epoch']}.\n"
+        f"# {metric} {figures[metric]:.4f} on the development pairs, which chose it.\n"
+        "# Run:      siamese train --data DIR --dev PAIRS --run DIR --recipe THIS_FILE\n"
+        + recipe.to_yaml()
+    )
+
+
+def _judge(folder: SweepFolder, pairs: list[Pair]) -> dict[str, Any]:
+    """Judge the best model on the test pairs with the threshold stored with it."""
+    from siamese.encoder.sentence_encoder import SentenceEncoder
+    from siamese.evaluation.pair_metrics import evaluate_scores, labels_of, pair_scores
+
+    encoder = SentenceEncoder.load(folder.best)
+    scores = pair_scores(pairs, encoder.encode, encoder.recipe.evaluation.similarity)
+    metrics = evaluate_scores(scores, labels_of(pairs), encoder.threshold).as_dict()
+    write_json(folder.path / "test.json", metrics)
+    return metrics
+
+
+def refit(
+    folder: SweepFolder,
+    data: str,
+    dev: str,
+    recipe: Recipe,
+    workers: tuple[int, int],
+    existing: Existing,
+) -> None:
+    """Train the best recipe in full into `refit/`.
+
+    Args:
+        folder: of the sweep.
+        data: the data set.
+        dev: development pairs.
+        recipe: the best one.
+        workers: the least and the most; (0, 0): this process.
+        existing: `resume` goes on with a refit that was begun.
+    """
+    from distributed.training.command import train
+    from siamese.training.execution import Execution
+
+    run = folder.inner("refit")
+    begun = RunFolder.open(run).recipe_file.is_file()
+    print(f"refit: the best recipe in full, {workers[1] or 'no'} workers")
+    train(
+        data,
+        dev,
+        run,
+        recipe,
+        existing="resume" if begun and existing == "resume" else "refuse",
+        execution=Execution(workers=workers),
+    )
+    print(f"refit model: {folder.inner('refit')}/best")

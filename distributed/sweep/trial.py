@@ -1,0 +1,174 @@
+"""One trial of a sweep: a run like any other, which reports each epoch to Ray Tune."""
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+
+from distributed.training.launch import launch
+from siamese.config.recipe import Recipe, with_settings
+from siamese.data.dataset import TrainingData
+from siamese.data.pair import Pair
+from siamese.data.shards import read_shards
+from siamese.errors import RunError, UserError
+from siamese.storage.atomic import read_json
+from siamese.training.checkpoint import checkpoint_folders
+from siamese.training.context import LocalContext
+from siamese.training.execution import Execution
+from siamese.training.preparation import Prepared, prepare
+from siamese.training.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all trials of a sweep share; put into Ray's object store once.
+
+    Attributes:
+        recipe: the one whose settings are searched.
+        data: the data set, a path or URI.
+        pairs: development pairs.
+        summary: counts of the data.
+        trials: the folder of the trials' run folders, a path or URI.
+        execution: of each trial.
+        preparations: the handle of a `Preparations`.
+    """
+
+    recipe: Recipe
+    data: str
+    pairs: list[Pair]
+    summary: dict[str, Any]
+    trials: str
+    execution: Execution
+    preparations: Any
+
+
+@ray.remote(num_cpus=0)
+class Preparations:
+    """Makes the vocabulary and the initial embeddings once for all trials that can share them.
+
+    It ends with the driver, and by that a trial knows that the driver is gone.
+    """
+
+    def __init__(self, data: str, pairs: list[Pair]) -> None:
+        self._data: TrainingData = read_shards(data, verify=False)[0]
+        self._pairs = pairs
+        self._made: dict[str, Any] = {}
+        self._making = threading.Lock()
+
+    def get(self, recipe: Recipe) -> list[Any]:
+        """A list with the reference of the `Prepared` of a recipe, or with a user's mistake."""
+        encoder = recipe.encoder
+        key = repr(
+            (
+                recipe.seed,
+                recipe.text,
+                encoder.vectors,
+                encoder.embedding_dim,
+                encoder.embedding_range,
+            )
+        )
+        with self._making:
+            if key not in self._made:
+                try:
+                    self._made[key] = ray.put(prepare(recipe, self._data, self._pairs))
+                except UserError as error:
+                    return [error]
+            return [self._made[key]]
+
+    def check(self) -> None:
+        """Answer, even while vectors are trained: the driver is there."""
+
+
+class TrialContext(LocalContext):
+    """A trial of one worker.
+
+    Args:
+        run: its run folder.
+        memory_mb: the cap on GPU memory that is in force.
+        check_driver: raises an error when the driver is gone.
+    """
+
+    def __init__(
+        self, run: RunFolder, memory_mb: int | None, check_driver: Callable[[], None]
+    ) -> None:
+        super().__init__(run, memory_mb=memory_mb)
+        self._check_driver = check_driver
+
+    @contextmanager
+    def progress(self, what: str, total: int, unit: str) -> Iterator[Callable[..., None]]:
+        """The driver shows the epochs of all trials."""
+        yield lambda n, note="": None
+
+    def checkpoint(self, step: int, save: Callable[[Path], None]) -> None:
+        """Keep a checkpoint, unless a resumed sweep may have begun to write this folder."""
+        self._check_driver()
+        super().checkpoint(step, save)
+
+    def report(self, evaluation: dict[str, Any]) -> None:
+        """To Ray Tune, which may end this process for it, with a checkpoint that it may clone."""
+        newest = checkpoint_folders(self.run.checkpoints)[-1]
+        _report(evaluation, tune.Checkpoint.from_directory(str(newest)))
+
+
+def run_trial(config: dict[str, Any], shared: Shared) -> None:
+    """What Ray Tune runs in a process for each trial.
+
+    A user's mistake, such as a loss that is no number, is reported and ends the trial: to try
+    again would not mend it.
+
+    Args:
+        config: `settings`, by key.
+        shared: the same for all trials.
+    """
+    try:
+        _train(config["settings"], shared)
+    except (UserError, RunError) as error:
+        tune.report({"error": str(error)})
+
+
+def _train(settings: dict[str, Any], shared: Shared) -> None:
+    recipe = with_settings(shared.recipe, settings)
+    location = f"{shared.trials}/{tune.get_context().get_trial_id()}"
+    folder = RunFolder.open(location)
+    folder.start(recipe, shared.summary, fresh=False)
+    if checkpoint := tune.get_checkpoint():
+        with checkpoint.as_directory() as source:
+            _adopt(Path(source), folder)
+    [reference] = ray.get(shared.preparations.get.remote(recipe))
+    if isinstance(reference, UserError):
+        raise reference
+    prepared: Prepared = ray.get(reference)
+    execution = shared.execution
+    if execution.workers[1]:
+        launch(shared.data, location, recipe, shared.pairs, prepared, execution, _report)
+        return
+    from distributed.training.worker import start_tensorflow
+    from siamese.training.loop import fit
+
+    memory_mb = start_tensorflow(
+        execution.cpus_per_worker, execution.gpus_per_worker, execution.gpu_memory_mb
+    )
+    context = TrialContext(
+        folder, memory_mb, lambda: ray.get(shared.preparations.check.remote(), timeout=60)
+    )
+    data, _ = read_shards(shared.data, verify=False)  # the driver has
+    fit(context, recipe, data, shared.pairs, prepared)
+
+
+def _report(evaluation: dict[str, Any], checkpoint: Any = None) -> None:
+    # Apart from what Ray Tune adds, for the driver; flat, for the scheduler.
+    tune.report({**evaluation, "evaluation": evaluation}, checkpoint=checkpoint)
+
+
+def _adopt(source: Path, folder: RunFolder) -> None:
+    """Go on from a checkpoint that Ray Tune gives: the trial's last one, or a donor's."""
+    step = read_json(source / "progress.json")["step"]
+    shutil.rmtree(folder.checkpoints, ignore_errors=True)
+    shutil.copytree(source, folder.checkpoints / f"step-{step:08}")
+    folder.publish()

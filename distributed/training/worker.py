@@ -1,0 +1,229 @@
+"""One worker of a run under Ray Train."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ray
+import ray.train
+import ray.train.collective
+
+from distributed.cluster.gpu_memory import cap_memory, memory_note
+from distributed.training.driver_link import Teller
+from distributed.training.watchdog import Watchdog
+from siamese.config.recipe import Recipe
+from siamese.data.pair import Pair
+from siamese.errors import UserError
+from siamese.training.context import LocalContext
+from siamese.training.preparation import Prepared
+from siamese.training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from siamese.encoder.keras_tf import tf
+
+
+@dataclass(frozen=True)
+class WorkerOptions:
+    """What does not change the result of a run.
+
+    Attributes:
+        cpus: threads of TensorFlow.
+        gpus: of this worker, 0 to 1.
+        gpu_memory_mb: the cap on its memory that was asked for.
+        checkpoint_steps: steps between checkpoints within an epoch.
+        keep: checkpoints kept.
+        stall_seconds: without progress, after which a worker is ended.
+    """
+
+    cpus: float
+    gpus: float
+    gpu_memory_mb: int | None
+    checkpoint_steps: int | None
+    keep: int
+    stall_seconds: float
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that the workers of a run share; put into Ray's object store once.
+
+    Attributes:
+        recipe: every setting.
+        data: the data set, a path or URI that every node reads.
+        pairs: development pairs.
+        prepared: the vocabulary and the initial embeddings.
+        run: the run folder, a path or URI.
+        options: see there.
+    """
+
+    recipe: Recipe
+    data: str
+    pairs: list[Pair]
+    prepared: Prepared
+    run: str
+    options: WorkerOptions
+
+
+class RayContext(LocalContext):
+    """A worker of Ray Train's. The first one writes the run folder; all of them read it.
+
+    Args:
+        run: the run folder.
+        options: of the run.
+        memory_mb: the cap in force.
+        teller: tells the driver.
+        beat: tells the watchdog.
+    """
+
+    def __init__(
+        self,
+        run: RunFolder,
+        options: WorkerOptions,
+        memory_mb: int | None,
+        teller: Teller,
+        beat: Callable[[], None],
+    ) -> None:
+        super().__init__(run, options.checkpoint_steps, options.keep, memory_mb)
+        place = ray.train.get_context()
+        self.rank = place.get_world_rank()
+        self.world_size = place.get_world_size()
+        self.strategy = _strategy(self.world_size, options.gpus)
+        self._teller = teller
+        self._beat = beat
+
+    @contextmanager
+    def progress(self, what: str, total: int, unit: str) -> Iterator[Callable[..., None]]:
+        """Shown by the driver, for the first worker."""
+        if self.rank:
+            yield lambda n, note="": None
+            return
+        self._teller.start(what, total, unit)
+        yield self._teller.advance
+        self._teller.end()
+
+    def beat(self) -> None:
+        """Tell the watchdog and the driver."""
+        self._beat()
+        self._teller.alive()
+
+    def checkpoint(self, step: int, save: Callable[[Path], None]) -> None:
+        """The first worker writes it, if there still is a driver: a resumed run may have begun."""
+        if self.rank == 0:
+            self._teller.check()
+            super().checkpoint(step, save)
+        self.beat()
+
+    def report(self, evaluation: dict[str, Any]) -> None:
+        """To the driver, and to Ray Train's callbacks."""
+        if self.rank == 0:
+            self._teller.evaluation(evaluation)
+        ray.train.report(evaluation)
+        self.beat()
+
+    def latest_checkpoint(self) -> Path | None:
+        """The newest one that the first worker sees."""
+        newest = super().latest_checkpoint()
+        name = ray.train.collective.broadcast_from_rank_zero(newest.name if newest else None)
+        return self.run.checkpoints / name if name else None
+
+
+def run_worker(config: dict[str, Any]) -> None:
+    """What Ray Train runs in every worker.
+
+    Args:
+        config: `job`, a list with the reference of a `Job`; `monitor`, the handle of a `Monitor`.
+    """
+    monitor = config["monitor"]
+    if ray.get(monitor.mistake.remote()):
+        return  # started again after a user's mistake: nothing would change
+    job: Job = ray.get(config["job"][0])
+    rank = ray.train.get_context().get_world_rank()
+    teller = Teller(monitor)
+    watchdog = Watchdog(
+        job.options.stall_seconds,
+        lambda text: ray.get(monitor.tell.remote("line", f"worker {rank}: {text}"), timeout=5),
+    )
+    try:
+        _train(job, teller, watchdog, monitor)
+    except UserError as error:
+        ray.get(monitor.set_mistake.remote(str(error)))
+        raise
+    except Exception as error:
+        ray.get(monitor.tell.remote("line", f"worker {rank}: {_in_words(error)}"))
+        raise
+    finally:
+        watchdog.stop()
+
+
+def _in_words(error: Exception) -> str:
+    from siamese.encoder.keras_tf import tf
+
+    if isinstance(error, tf.errors.UnavailableError | tf.errors.AbortedError):
+        return "another worker is gone"
+    lines = str(error).strip().splitlines()
+    return f"failed with {type(error).__name__}: {lines[0] if lines else ''}"
+
+
+def _train(job: Job, teller: Teller, watchdog: Watchdog, monitor: Any) -> None:
+    options = job.options
+    memory_mb = start_tensorflow(options.cpus, options.gpus, options.gpu_memory_mb)
+
+    from siamese.data.shards import read_shards
+    from siamese.training.loop import fit
+
+    context = RayContext(RunFolder.open(job.run), options, memory_mb, teller, watchdog.beat)
+    watchdog.beat()
+    if context.rank == 0:
+        _tell_of_start(context, options, ray.get(monitor.begin.remote()), teller)
+    data, _ = read_shards(job.data, verify=False)  # the driver has
+    fit(context, job.recipe, data, job.pairs, job.prepared)
+
+
+def start_tensorflow(cpus: float, gpus: float, gpu_memory_mb: int | None) -> int | None:
+    """Set threads and the cap on GPU memory, before TensorFlow does anything.
+
+    Args:
+        cpus: threads.
+        gpus: of this process, 0 to 1.
+        gpu_memory_mb: the cap that was asked for.
+
+    Returns:
+        The cap in force in MiB, or None.
+    """
+    if not gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # Ray leaves all visible to a worker without one
+    from siamese.encoder.keras_tf import tf
+
+    threads = max(int(cpus), 1)
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    return cap_memory(gpu_memory_mb, gpus)
+
+
+def _strategy(world_size: int, gpus: float) -> "tf.distribute.Strategy":
+    from siamese.encoder.keras_tf import tf
+
+    if world_size == 1:
+        return tf.distribute.get_strategy()
+    # NCCL refuses two ranks on one GPU.
+    shared = 0 < gpus < 1
+    kind = tf.distribute.experimental.CommunicationImplementation
+    options = tf.distribute.experimental.CommunicationOptions(
+        implementation=kind.RING if shared or not gpus else kind.AUTO
+    )
+    return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
+
+
+def _tell_of_start(
+    context: RayContext, options: WorkerOptions, attempt: int, teller: Teller
+) -> None:
+    checkpoint = LocalContext.latest_checkpoint(context)
+    where = f"from step {int(checkpoint.name.split('-')[1]):,}" if checkpoint else "from the start"
+    again = f" (attempt {attempt})" if attempt > 1 else ""
+    workers = f"{context.world_size} worker{'s' * (context.world_size > 1)}"
+    teller.line(f"training on {workers} {where}{again}")
+    if attempt == 1 and (note := memory_note(options.gpu_memory_mb, context.memory_mb)):
+        teller.line(note)

@@ -1,0 +1,1 @@
+"""Recipes and search spaces: every setting, validated."""

@@ -1,0 +1,76 @@
+"""Files of settings, recipes and search spaces: embedded ones by name, a user's own by path."""
+
+import difflib
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from siamese.errors import UserError
+
+
+def embedded_names(kind: str) -> list[str]:
+    """The names of the embedded files of a kind, `recipe` or `space`."""
+    folder = resources.files(f"siamese.config.{kind}s")
+    return sorted(
+        f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")
+    )
+
+
+def read_settings(name_or_file: str, kind: str, example: str) -> tuple[str, dict[str, Any]]:
+    """Read an embedded file or one of the user's.
+
+    Args:
+        name_or_file: a name of `embedded_names`, or a path that ends in `.yaml`.
+        kind: `recipe` or `space`.
+        example: of a setting, for the message.
+
+    Returns:
+        What to call the file in messages, and its settings.
+
+    Raises:
+        UserError: there is no such file, or it is not YAML of sections and settings.
+    """
+    source, text = _read(name_or_file, kind)
+    settings = parse_yaml(text, source)
+    if not isinstance(settings, dict):
+        raise UserError(f"{source}: expected settings such as {example}.")
+    # A section whose settings are all commented out.
+    return source, {key: {} if value is None else value for key, value in settings.items()}
+
+
+def _read(name_or_file: str, kind: str) -> tuple[str, str]:
+    path = Path(name_or_file)
+    if path.suffix in (".yaml", ".yml") or "/" in name_or_file:
+        try:
+            return name_or_file, path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"{name_or_file}: cannot read the {kind}: {error}.") from None
+    names = embedded_names(kind)
+    if name_or_file not in names:
+        raise UserError(
+            f"no {kind} {name_or_file!r}{nearest(name_or_file, names)} Embedded {kind}s: "
+            f"{', '.join(names)}; a file of your own must end in .yaml."
+        )
+    file = resources.files(f"siamese.config.{kind}s") / f"{name_or_file}.yaml"
+    return f"{kind} {name_or_file}", file.read_text(encoding="utf-8")
+
+
+def parse_yaml(text: str, source: str) -> Any:
+    """Parse YAML safely.
+
+    Raises:
+        UserError: it is not YAML; names the source.
+    """
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 2024-13-45
+        raise UserError(f"{source}: not valid YAML: {error}") from None
+
+
+def nearest(word: str, words: Sequence[str]) -> str:
+    """The end of a message about an unknown word: the nearest known one, or all of them."""
+    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else f"; one of {', '.join(words)}?"

@@ -1,0 +1,1 @@
+"""Files -> groups -> shards -> batches."""

@@ -1,0 +1,92 @@
+"""Rows of texts -> what a training step takes: padded ids, and who may not be whose negative."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from siamese.config.recipe import Text
+from siamese.data.sampling import Rows
+from siamese.text.vocabulary import Vocabulary
+
+# Stands for a hard negative that a group does not have: no row is compared with it.
+NO_TEXT = np.iinfo(np.int64).min
+
+
+class Batch(NamedTuple):
+    """One worker's share of a batch: B groups, R rows (see `sampling.Rows`).
+
+    Attributes:
+        parts: characters of the rows, sorted by length; each part is int32 `[rows, time]`, and
+            all parts together have R rows. Without gradient caching there is one.
+        noise: what each of the parts' rows draws its dropout from, uint32 `[rows]` a part.
+        places: where each row is among the parts' rows, int32 `[R]`.
+        column_keys: a 64-bit hash of each row's text, then `NO_TEXT` for each hard negative that
+            was asked for and is not there, int64 `[columns]`: as many for every worker.
+        own_groups: for each text of each group, the group's place in the share, int32 `[N]`.
+        own_keys: the hash of that text, int64 `[N]`.
+        negative_pairs: the rows of two texts that are labelled as different, then -1 for what hard
+            negatives that are not there leave out, int32 `[N + 2 B hard negatives, 2]`.
+    """
+
+    parts: tuple[np.ndarray, ...]
+    noise: tuple[np.ndarray, ...]
+    places: np.ndarray
+    column_keys: np.ndarray
+    own_groups: np.ndarray
+    own_keys: np.ndarray
+    negative_pairs: np.ndarray
+
+
+def make_batch(
+    rows: Rows,
+    vocabulary: Vocabulary,
+    text: Text,
+    hard_negatives: int,
+    micro_batch_groups: int | None = None,
+) -> Batch:
+    """Encode rows for a training step.
+
+    Args:
+        rows: of this worker's share.
+        vocabulary: gives the ids.
+        text: the recipe's section.
+        hard_negatives: how many were asked for of each group.
+        micro_batch_groups: cut the rows into parts of so many groups' rows.
+    """
+    texts = rows.texts
+    groups = len(rows.own)
+    own = [key for keys in rows.own for key in keys]
+    keys = _hash([*texts, *own])
+    columns = groups * (2 + hard_negatives) + len(rows.lone)
+    column_keys = np.full(columns, NO_TEXT)
+    column_keys[: len(texts)] = keys[: len(texts)]
+    negative_pairs = np.full((2 * groups * hard_negatives + len(rows.lone) // 2, 2), -1, np.int32)
+    negative_pairs[: len(rows.negative_pairs)] = rows.negative_pairs
+    order = np.argsort([len(t) for t in texts], kind="stable")
+    places = np.empty(len(texts), np.int32)
+    places[order] = np.arange(len(texts), dtype=np.int32)
+    width = text.max_length if text.padding == "max_length" else None
+    part = (micro_batch_groups or groups) * columns // groups
+    cuts = [*range(0, len(texts), part), len(texts)]
+    return Batch(
+        parts=tuple(
+            vocabulary.encode([texts[i] for i in order[start:end]], text.max_length, width)
+            for start, end in pairwise(cuts)
+        ),
+        noise=tuple(rows.noise[order[start:end]] for start, end in pairwise(cuts)),
+        places=places,
+        column_keys=column_keys,
+        own_groups=np.repeat(np.arange(groups, dtype=np.int32), [len(group) for group in rows.own]),
+        own_keys=keys[len(texts) :],
+        negative_pairs=negative_pairs,
+    )
+
+
+def _hash(texts: Sequence[str]) -> np.ndarray:
+    """Hashes that every process agrees on (Python's own differ from one to the next)."""
+    values = np.empty(len(texts), object)
+    values[:] = texts
+    return pd.util.hash_array(values, categorize=False).view(np.int64)

@@ -1,0 +1,140 @@
+"""Where a data set is written: it is there as a whole, or not at all."""
+
+import fcntl
+import re
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from siamese.data.shards import MANIFEST
+from siamese.errors import UserError
+from siamese.storage.folder import Folder
+
+_UNFINISHED = ".sharding-"
+# What sharding writes into a URI, besides the manifest.
+_OWN = re.compile(rf"part-\d{{5,}}\.parquet|vocabulary\.json|{re.escape(_UNFINISHED)}[0-9a-f]{{8}}")
+
+
+def check_output(output: str, fresh: bool) -> None:
+    """See whether a data set may be written there.
+
+    Raises:
+        UserError: something else is there, or a data set and `fresh` is not set.
+    """
+    folder = Folder(output)
+    if folder.is_local and Path(output).expanduser().is_file():
+        raise UserError(f"{output}: is a file. Choose another --output folder.")
+    names = folder.names()
+    if not names or _is_unfinished(folder, names):
+        return
+    # Of any version, so that an older data set can be replaced; but not some other program's.
+    manifest = folder.read_json(MANIFEST) if MANIFEST in names else None
+    if not isinstance(manifest, dict) or not {"schema_version", "files"} <= manifest.keys():
+        raise UserError(f"{output}: exists and is not a data set. Choose another --output folder.")
+    if not fresh:
+        raise UserError(
+            f"{output}: a data set is there already. Replace it with --fresh, or choose another "
+            "--output folder."
+        )
+
+
+def _is_unfinished(folder: Folder, names: list[str]) -> bool:
+    """Whether a run that wrote to a URI died there."""
+    return (
+        not folder.is_local
+        and all(_OWN.fullmatch(name) for name in names)
+        and any(name.startswith(_UNFINISHED) for name in names)
+    )
+
+
+@contextmanager
+def writing(output: str) -> Iterator[tuple[Folder, Folder]]:
+    """Yield the folder to write a data set into, and one for what is needed on the way.
+
+    When the block succeeds, the data set is at `output`; when it fails, all that it wrote is gone.
+    A local data set is written beside `output`, in a hidden folder, and takes its place as a whole.
+    One at a URI is written in its place: `make_room` clears that first, and the manifest makes it
+    valid. What an earlier run left that was killed is removed.
+
+    Args:
+        output: a local path or a URI, approved by `check_output`.
+    """
+    folder = Folder(output)
+    if folder.is_local:
+        with _beside(Path(output).expanduser().resolve()) as (data, runs):
+            yield data, runs
+        return
+    scratch = folder / f"{_UNFINISHED}{uuid.uuid4().hex[:8]}"
+    try:
+        yield folder, scratch
+    except BaseException:
+        if not folder.is_file(MANIFEST):
+            make_room(folder)
+        raise
+    finally:
+        folder.remove(scratch.name)
+
+
+def make_room(folder: Folder, scratch: Folder | None = None) -> None:
+    """Remove a data set, its manifest first, and what a run left that was killed.
+
+    Args:
+        folder: that `writing` yielded.
+        scratch: stays.
+    """
+    names = folder.names()
+    if MANIFEST in names:
+        folder.remove(MANIFEST)
+    # What marks the folder as ours goes last: a kill in between must not make it seem another's.
+    for name in sorted(names, key=lambda name: _UNFINISHED in name):
+        if _OWN.fullmatch(name) and not (scratch and name == scratch.name):
+            folder.remove(name)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[tuple[Folder, Folder]]:
+    missing = [folder for folder in path.parents if not folder.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        prefix = f".{path.name}{_UNFINISHED}"
+        _sweep(path.parent, prefix)
+        work = Path(tempfile.mkdtemp(dir=path.parent, prefix=prefix))
+        try:
+            with (work / "lock").open("w") as lock:
+                # Held until this process ends, however it ends.
+                with suppress(OSError):  # not every file system has locks
+                    fcntl.flock(lock, fcntl.LOCK_EX)
+                (work / "data").mkdir()
+                (work / "runs").mkdir()
+                yield Folder(work / "data"), Folder(work / "runs")
+                if path.exists():
+                    path.rename(work / "old")
+                (work / "data").rename(path)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    except BaseException:
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+def _sweep(parent: Path, prefix: str) -> None:
+    """Remove the work folders of runs that were killed."""
+    for work in parent.iterdir():
+        if work.name.startswith(prefix) and not _is_in_use(work):
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _is_in_use(work: Path) -> bool:
+    try:
+        with (work / "lock").open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:  # another process holds it, or nobody can tell
+        return True
+    return False

@@ -1,0 +1,110 @@
+"""The model folder: what is in it, written and read as a whole.
+
+MODEL/encoder.keras     the weights, as Keras saves them
+MODEL/vocabulary.json   the characters
+MODEL/recipe.yaml       every setting of the run that trained it
+MODEL/metrics.json      what was measured on the development pairs, with the threshold
+MODEL/README.md         the model card, for people
+MODEL/manifest.json     checksums; a folder without it is not a model folder
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from siamese.config.recipe import Recipe, load_recipe
+from siamese.encoder.model_card import model_card
+from siamese.encoder.weights import Weights, read_weights
+from siamese.errors import UserError
+from siamese.storage.atomic import read_json, replacing_folder, sha256_of, write_json
+from siamese.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from siamese.encoder.keras_tf import keras
+
+# Every file whose content a loaded model depends on; the card is for people and may be edited.
+CHECKED_FILES = ("encoder.keras", "vocabulary.json", "recipe.yaml", "metrics.json")
+MANIFEST = "manifest.json"
+VERSION = 1
+
+
+class ModelContents(NamedTuple):
+    """Everything that a model folder holds.
+
+    Attributes:
+        weights: of the encoder.
+        vocabulary: its characters.
+        recipe: the settings that it was trained with.
+        threshold: a similarity above it means the same.
+        metrics: what was measured on the development pairs when the model was kept.
+    """
+
+    weights: Weights
+    vocabulary: Vocabulary
+    recipe: Recipe
+    threshold: float
+    metrics: dict[str, Any]
+
+
+def write_model_folder(folder: Path, model: "keras.Model", contents: ModelContents) -> None:
+    """Write a model folder, whole or not at all, in the place of an older one.
+
+    Args:
+        folder: where.
+        model: the Keras model of the contents' weights.
+        contents: everything else.
+    """
+    with replacing_folder(folder) as beside:
+        model.save(beside / "encoder.keras")
+        contents.vocabulary.save(beside / "vocabulary.json")
+        (beside / "recipe.yaml").write_text(contents.recipe.to_yaml(), encoding="utf-8")
+        metrics = {**contents.metrics, "threshold": contents.threshold}
+        write_json(beside / "metrics.json", metrics)
+        card = model_card(contents.weights, contents.vocabulary, contents.recipe, metrics)
+        (beside / "README.md").write_text(card, encoding="utf-8")
+        checksums = {name: sha256_of(beside / name) for name in CHECKED_FILES}
+        write_json(beside / MANIFEST, {"version": VERSION, "sha256": checksums})
+
+
+def read_model_folder(folder: Path) -> ModelContents:
+    """Read a model folder. Nothing in it is unpickled or run, and TensorFlow is not imported.
+
+    Raises:
+        UserError: a file is missing, or not what was saved.
+    """
+    check_model_folder(folder)
+    metrics = read_json(folder / "metrics.json")
+    return ModelContents(
+        read_weights(folder / "encoder.keras"),
+        Vocabulary.load(folder / "vocabulary.json"),
+        load_recipe(str(folder / "recipe.yaml")),
+        metrics["threshold"],
+        metrics,
+    )
+
+
+def check_model_folder(folder: Path) -> None:
+    """Check that a model folder is complete and unaltered.
+
+    Raises:
+        UserError: names the file and what is wrong with it.
+    """
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        hint = ""
+        if (folder / "best" / MANIFEST).is_file():
+            hint = f" This is a run folder: its model is {folder / 'best'}."
+        if not folder.exists():
+            raise UserError(f"{folder}: no such folder. Give the model folder of a run, RUN/best.")
+        raise UserError(f"{folder}: not a model folder, {MANIFEST} is missing.{hint}")
+    content = read_json(manifest)
+    if not isinstance(content, dict) or content.get("version") != VERSION:
+        raise UserError(f"{manifest}: not of version {VERSION}, which this release reads.")
+    checksums = content.get("sha256")
+    for name in CHECKED_FILES:
+        if not (folder / name).is_file():
+            raise UserError(f"{folder}: {name} is missing. Copy or train the model again.")
+        if not isinstance(checksums, dict) or sha256_of(folder / name) != checksums.get(name):
+            raise UserError(
+                f"{folder / name}: not the file that was saved (its SHA-256 is not the one in "
+                f"{MANIFEST}): truncated or altered. Copy or train the model again."
+            )

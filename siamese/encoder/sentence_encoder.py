@@ -1,0 +1,243 @@
+"""SentenceEncoder: what a user keeps, loads and calls."""
+
+import difflib
+import sys
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from siamese.config.recipe import Recipe
+from siamese.encoder.bilstm_numpy import Inference
+from siamese.encoder.model_folder import ModelContents, read_model_folder, write_model_folder
+from siamese.encoder.similarity import similarity_matrix
+from siamese.encoder.threads import cores, in_threads
+from siamese.encoder.weights import Weights, weights_of
+from siamese.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from siamese.encoder.keras_tf import keras
+
+
+# Texts that a thread is worth.
+SMALLEST_SHARE = 32
+# Characters that are encoded at once, padding counted: each takes some KiB.
+MOST_CHARACTERS = 1 << 15
+
+
+class SentenceEncoder:
+    """Turns sentences into vectors, and compares them.
+
+    Load one with `SentenceEncoder.load(folder)`. On a CPU it works in numpy (`inference.py`) and
+    never imports TensorFlow; on a machine with a GPU it runs the Keras model there.
+
+    Example:
+        >>> encoder = SentenceEncoder.load("run/best")
+        >>> encoder.encode(["怎么改密码", "如何修改密码"]).shape
+        (2, 256)
+        >>> encoder.similarity("怎么改密码", "如何修改密码")
+        0.93
+
+    Attributes:
+        weights: of the encoder.
+        recipe: the settings that the model was trained with.
+        vocabulary: its characters.
+        threshold: a similarity above it means the same.
+        metrics: what was measured on the development pairs when the model was kept.
+    """
+
+    def __init__(
+        self,
+        weights: Weights,
+        vocabulary: Vocabulary,
+        recipe: Recipe,
+        threshold: float = 0.0,
+        metrics: dict[str, Any] | None = None,
+    ) -> None:
+        self.vocabulary = vocabulary
+        self.recipe = recipe
+        self.threshold = threshold
+        self.metrics = metrics or {}
+        self._take(weights)
+
+    @classmethod
+    def of_model(
+        cls, model: "keras.Model", vocabulary: Vocabulary, recipe: Recipe
+    ) -> "SentenceEncoder":
+        """An encoder with the weights that a model of `build_encoder` has now."""
+        encoder = cls(weights_of(model), vocabulary, recipe)
+        encoder.model = model
+        return encoder
+
+    def refresh(self) -> None:
+        """Take up the weights that `model` has now, after it was trained on."""
+        self._take(weights_of(self.model))
+
+    def _take(self, weights: Weights) -> None:
+        self.weights = weights
+        self._inference = Inference(weights, self.recipe.encoder.pooling)
+
+    @cached_property
+    def model(self) -> "keras.Model":
+        """The Keras model: a GPU runs it, and `save` writes it."""
+        from siamese.encoder.bilstm_keras import build_encoder
+
+        model, _ = build_encoder(self.recipe.encoder, self.weights.characters)
+        model.set_weights(self.weights.flat())
+        return model
+
+    @property
+    def embedding_dim(self) -> int:
+        """The size of an embedding."""
+        return self.weights.embedding_dim
+
+    @cached_property
+    def _on_gpu(self) -> Callable[[np.ndarray], np.ndarray] | None:
+        """Ids int32 `[batch, time]` -> embeddings `[batch, dim]` by the model; None without GPU."""
+        if not _may_have_gpu():
+            return None
+        from siamese.encoder.keras_tf import tf
+
+        if not tf.config.list_physical_devices("GPU"):
+            return None
+        model = self.model  # made here, and not while the function is traced
+        ids = tf.TensorSpec([None, None], tf.int32)
+        function = tf.function(lambda ids: model(ids), input_signature=[ids])
+        return lambda ids: function(ids).numpy()
+
+    def encode(
+        self,
+        sentences: str | Sequence[str],
+        batch_size: int = 512,
+        show_progress_bar: bool = False,
+        normalize_embeddings: bool = False,
+        **others: Any,
+    ) -> np.ndarray:
+        """Encode sentences; the call that sentence-transformers and the MTEB harness make.
+
+        A sentence's embedding does not depend on the others, their order or the batch size. An
+        empty sentence's embedding is all zeros.
+
+        Args:
+            sentences: sentences, or a single one.
+            batch_size: sentences encoded at once, at most; long ones are fewer.
+            show_progress_bar: show a bar with the rate and the time left.
+            normalize_embeddings: scale every embedding to unit length (zeros stay zeros).
+            **others: what such callers pass besides (`prompt_name`, `device`, …): ignored.
+
+        Returns:
+            float32 `[len(sentences), dim]`, or `[dim]` for a single sentence.
+
+        Raises:
+            TypeError: a sentence is not a string, an argument is misspelled, or a tensor is wanted.
+            ValueError: `batch_size` is not positive.
+        """
+        if isinstance(sentences, str):
+            return self.encode([sentences], normalize_embeddings=normalize_embeddings, **others)[0]
+        from siamese.progress import progress
+
+        _check_arguments(others)
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, found {batch_size}")
+        sentences = list(sentences)
+        for place, sentence in enumerate(sentences):
+            if not isinstance(sentence, str):
+                raise TypeError(f"sentence {place} is {sentence!r}, not a string")
+        max_length = self.recipe.text.max_length
+        embeddings = np.zeros((len(sentences), self.embedding_dim), np.float32)
+        # Texts of like length share a batch, so that little is padded; empty ones stay zeros.
+        lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
+        order = np.argsort(lengths, kind="stable")
+        order = order[lengths[order] > 0]
+        if not (on_gpu := self._on_gpu):
+            # A share for each core, unless they are so few that starting threads takes longer.
+            batch_size = min(batch_size, max(-(-len(order) // cores()), SMALLEST_SHARE))
+        batches = _batches(order, np.minimum(lengths, max_length), batch_size)
+        embed = on_gpu or self._inference
+
+        def encode_batch(rows: np.ndarray) -> int:
+            ids = self.vocabulary.encode([sentences[row] for row in rows], max_length)
+            embeddings[rows] = embed(ids)
+            return len(rows)
+
+        with progress("encoding", len(order), "texts", show=show_progress_bar) as advance:
+            for count in (map if on_gpu else in_threads)(encode_batch, batches):
+                advance(count)
+        if normalize_embeddings:
+            norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
+            embeddings /= np.where(norms > 0, norms, 1)
+        return embeddings
+
+    def similarity(
+        self, a: str | Sequence[str] | np.ndarray, b: str | Sequence[str] | np.ndarray
+    ) -> Any:
+        """The similarity of `a` to `b`, in the sense that the model was trained for (cosine).
+
+        Args:
+            a: a sentence, sentences, or embeddings `[n, dim]`.
+            b: a sentence, sentences, or embeddings `[m, dim]`.
+
+        Returns:
+            A number for two sentences, otherwise float64 `[n, m]`: every one of `a` with every
+            one of `b`.
+        """
+        kind = self.recipe.evaluation.similarity
+        similarities = similarity_matrix(self._rows(a), self._rows(b), kind)
+        both_single = isinstance(a, str) and isinstance(b, str)
+        return float(similarities[0, 0]) if both_single else similarities
+
+    def is_similar(
+        self, a: str | Sequence[str] | np.ndarray, b: str | Sequence[str] | np.ndarray
+    ) -> Any:
+        """Whether the similarity is above the stored threshold; shapes as in `similarity`."""
+        return self.similarity(a, b) > self.threshold
+
+    def _rows(self, value: str | Sequence[str] | np.ndarray) -> np.ndarray:
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            return np.atleast_2d(value)
+        return self.encode([value] if isinstance(value, str) else list(value))
+
+    def save(self, folder: Path | str) -> None:
+        """Write the model folder, whole or not at all, in the place of an older one."""
+        contents = ModelContents(
+            self.weights, self.vocabulary, self.recipe, self.threshold, self.metrics
+        )
+        write_model_folder(Path(folder), self.model, contents)
+
+    @classmethod
+    def load(cls, folder: Path | str) -> "SentenceEncoder":
+        """Load a model folder. Nothing in it is unpickled or run.
+
+        Raises:
+            UserError: a file is missing, or not what was saved.
+        """
+        return cls(*read_model_folder(Path(folder)))
+
+
+def _batches(order: np.ndarray, lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """Cut rows in the order of rising length into batches: fewer rows where they are long."""
+    batches = []
+    while len(order):
+        rows = order[:batch_size]
+        rows = rows[: max(MOST_CHARACTERS // lengths[rows[-1]], 1)]
+        batches.append(rows)
+        order = order[len(rows) :]
+    return batches
+
+
+def _may_have_gpu() -> bool:
+    """Whether TensorFlow, which takes seconds to import, is worth being asked for a GPU."""
+    drivers = ("/dev/nvidiactl", "/dev/dxg")  # the second one: Windows' subsystem for Linux
+    return "tensorflow" in sys.modules or any(Path(driver).exists() for driver in drivers)
+
+
+def _check_arguments(others: dict[str, Any]) -> None:
+    """Let pass what other harnesses say, but neither a misspelling nor what is not done here."""
+    for name, value in others.items():
+        own = ("batch_size", "show_progress_bar", "normalize_embeddings")
+        if close := difflib.get_close_matches(name, own, n=1, cutoff=0.8):
+            raise TypeError(f"encode has no argument {name!r}; did you mean {close[0]!r}?")
+        if name == "convert_to_tensor" and value:
+            raise TypeError("encode returns numpy arrays: convert_to_tensor must be False")

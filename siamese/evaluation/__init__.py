@@ -1,0 +1,1 @@
+"""Judge an encoder: metrics of labelled pairs and of retrieval, thresholds."""

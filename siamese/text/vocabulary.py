@@ -1,0 +1,131 @@
+"""Characters <-> ids."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from siamese.errors import UserError
+from siamese.storage.atomic import read_json, write_json
+
+PADDING_ID = 0
+UNKNOWN_ID = 1
+FIRST_ID = 2
+VERSION = 1
+# Lengths are rounded up to a multiple of this, so that few distinct shapes reach the encoder.
+LENGTH_MULTIPLE = 8
+
+
+class Vocabulary:
+    """A character vocabulary: 0 is padding, 1 an unknown character, then by falling frequency.
+
+    Characters of equal frequency are ordered by code point, so that the ids depend on nothing but
+    the counts.
+
+    Args:
+        counts: how often each character occurs.
+        lowercase: whether case is folded before characters are looked up (`str.casefold`, which
+            unlike `str.lower` treats each character for itself).
+        min_count: characters that occur less often are left out, and so are unknown.
+    """
+
+    def __init__(
+        self, counts: Mapping[str, int], lowercase: bool = False, min_count: int = 1
+    ) -> None:
+        if lowercase:
+            folded: Counter[str] = Counter()
+            for character, count in counts.items():
+                for lower in character.casefold():
+                    folded[lower] += count
+            counts = folded
+        kept = [(c, n) for c, n in counts.items() if n >= min_count]
+        kept.sort(key=lambda item: (-item[1], item[0]))
+        self.lowercase = lowercase
+        self.characters = [character for character, _ in kept]
+        self.counts = dict(kept)
+        # A table from code point to id; the last row stands for every code point past it.
+        points = np.fromiter(map(ord, self.characters), np.int64, len(self.characters))
+        self._table = np.full(points.max(initial=0) + 2, UNKNOWN_ID, np.int32)
+        self._table[points] = np.arange(FIRST_ID, FIRST_ID + len(points), dtype=np.int32)
+
+    def __len__(self) -> int:
+        """The number of ids: padding, unknown, and one for each character."""
+        return FIRST_ID + len(self.characters)
+
+    def encode(
+        self, texts: Sequence[str], max_length: int, length: int | None = None
+    ) -> np.ndarray:
+        """Turn texts into ids, padded and cut at the end.
+
+        Args:
+            texts: the texts.
+            max_length: characters beyond it are cut.
+            length: width of the result; by default the longest text rounded up to a multiple of
+                8, and `max_length` at most.
+
+        Returns:
+            int32 ids `[len(texts), time]`.
+        """
+        if self.lowercase:
+            texts = [text.casefold() for text in texts]
+        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+        cut = np.minimum(lengths, max_length)
+        if length is None:
+            longest = max(int(cut.max(initial=1)), 1)
+            length = min(-(-longest // LENGTH_MULTIPLE) * LENGTH_MULTIPLE, max_length)
+        points = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
+        flat = self._table[np.minimum(points, len(self._table) - 1)]
+        # Position of each character in its text; those past max_length are dropped.
+        starts = np.cumsum(lengths) - lengths
+        position = np.arange(len(points)) - np.repeat(starts, lengths)
+        row = np.repeat(np.arange(len(texts)), lengths)
+        kept = position < max_length
+        ids = np.zeros((len(texts), length), np.int32)
+        ids[row[kept], position[kept]] = flat[kept]
+        return ids
+
+    def save(self, path: Path) -> None:
+        """Write the vocabulary as JSON."""
+        write_json(
+            path,
+            {
+                "version": VERSION,
+                "lowercase": self.lowercase,
+                "characters": "".join(self.characters),
+                "counts": list(self.counts.values()),
+            },
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> "Vocabulary":
+        """Read a vocabulary that `save` wrote.
+
+        Raises:
+            UserError: the file is missing, damaged or of another version.
+        """
+        value = read_json(path)
+        try:
+            if value["version"] != VERSION:
+                raise UserError(
+                    f"{path}: is of version {value['version']}, this release reads {VERSION}."
+                )
+            counts = dict(zip(value["characters"], value["counts"], strict=True))
+            if len(counts) < len(value["counts"]):
+                raise ValueError("a character occurs twice")
+            return cls(counts, lowercase=value["lowercase"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{path}: not a vocabulary ({error!r}). Write it again.") from None
+
+
+def count_characters(texts: Iterable[str]) -> Counter[str]:
+    """How often each character occurs."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(text)
+    return counts
+
+
+def count_cut(texts: Iterable[str], max_length: int) -> int:
+    """How many texts are longer than an encoder reads, and so are cut."""
+    return sum(len(text) > max_length for text in texts)

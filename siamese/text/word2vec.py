@@ -1,0 +1,216 @@
+"""Character vectors: word2vec files -> an embedding matrix, and training them with gensim."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from siamese.config.recipe import Encoder
+from siamese.errors import UserError
+from siamese.storage.atomic import replacing
+from siamese.text.vocabulary import FIRST_ID, Vocabulary
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How many characters of a vocabulary have a vector, and what share of the running text."""
+
+    characters: int
+    covered: int
+    occurrences: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.covered:,} of {self.characters:,} characters have a vector "
+            f"({self.occurrences:.1%} of the running text)"
+        )
+
+
+def load_vectors(path: Path, dim: int, vocabulary: Vocabulary) -> tuple[np.ndarray, Coverage]:
+    """Read the vectors of a vocabulary's characters from a word2vec file, text or binary.
+
+    Args:
+        path: the file; which of the two formats it is in is found out, not taken from its name
+            (the notebook's `token_vec_300.bin` is text).
+        dim: the size the vectors must have.
+        vocabulary: whose characters to look up.
+
+    Returns:
+        float32 `[len(vocabulary), dim]`, zeros for padding, the unknown id and characters without
+        a vector, as in the notebook; and the coverage.
+
+    Raises:
+        UserError: the file is missing or broken, or its vectors are of another size.
+    """
+    from gensim.models import KeyedVectors
+
+    count, found, binary = _inspect(path)
+    if found != dim:
+        raise UserError(
+            f"{path}: its vectors have {found} numbers, the recipe asks for {dim}. Set "
+            f"encoder.embedding_dim={found}, or give a file of {dim}."
+        )
+    if not binary:
+        _check_lines(path, count, dim)
+    try:
+        vectors = KeyedVectors.load_word2vec_format(
+            str(path), binary=binary, unicode_errors="replace"
+        )
+    except (ValueError, EOFError, IndexError, MemoryError, OverflowError) as error:
+        raise UserError(
+            f"{path}: broken word2vec file: its header promises {count:,} vectors of {found} "
+            f"numbers ({error}). Write or download it again."
+        ) from None
+    matrix = np.zeros((len(vocabulary), dim), np.float32)
+    covered = occurrences = 0
+    for row, character in enumerate(vocabulary.characters, start=FIRST_ID):
+        if character in vectors.key_to_index:
+            matrix[row] = vectors[character]
+            covered += 1
+            occurrences += vocabulary.counts[character]
+    total = max(sum(vocabulary.counts.values()), 1)
+    return matrix, Coverage(len(vocabulary.characters), covered, occurrences / total)
+
+
+def _inspect(path: Path) -> tuple[int, int, bool]:
+    """The number of vectors, their size, and whether the file is binary."""
+    try:
+        with path.open("rb") as stream:
+            header, first = stream.readline(200), stream.readline(1 << 20)
+    except OSError as error:
+        raise UserError(f"{path}: cannot read the vectors: {error.strerror}.") from None
+    parts = header.split()
+    if len(parts) != 2 or not all(part.isdigit() for part in parts):
+        raise UserError(
+            f"{path}, line 1: a word2vec file begins with `COUNT SIZE`, found "
+            f"{header[:60].decode('utf-8', 'replace').rstrip()!r}. Give a word2vec file, "
+            "or make one with `siamese vectors`."
+        )
+    count, dim = map(int, parts)
+    try:
+        # A binary vector may begin with the byte of a line end, and so look like an empty line.
+        binary = len([float(number) for number in first.rstrip().split(b" ")[1:]]) == 0
+    except ValueError:
+        binary = True
+    return count, dim, binary
+
+
+def _check_lines(path: Path, count: int, dim: int) -> None:
+    """Refuse a text file with a line too short or too few lines; gensim would make up the rest."""
+    with path.open("rb") as stream:
+        lines = enumerate(stream, start=1)
+        next(lines)
+        found = 0
+        for number, line in lines:
+            numbers = line.rstrip().count(b" ")
+            if numbers != dim:
+                raise UserError(
+                    f"{path}, line {number}: broken word2vec file: has {numbers} numbers, its "
+                    f"header promises {dim}. Write or download it again."
+                )
+            found += 1
+    if found != count:
+        raise UserError(
+            f"{path}: broken word2vec file: has {found:,} vectors, its header promises {count:,}. "
+            "Write or download it again."
+        )
+
+
+class Again(Iterable[Item]):
+    """Goes through something as often as asked, without holding it.
+
+    Args:
+        begin: begins to go through it.
+    """
+
+    def __init__(self, begin: Callable[[], Iterator[Item]]) -> None:
+        self._begin = begin
+
+    def __iter__(self) -> Iterator[Item]:
+        return self._begin()
+
+
+def train_vectors(
+    texts: Iterable[str], dim: int, seed: int, epochs: int = 5, min_count: int = 1
+) -> "dict[str, np.ndarray]":
+    """Train character vectors: skip-gram word2vec (Mikolov et al., 2013), one character a word.
+
+    One thread, so that the same texts and seed give the same vectors.
+
+    Args:
+        texts: any texts; gone through several times, so not an iterator.
+        dim: numbers in a vector.
+        seed: of the initial vectors and the sampling.
+        epochs: passes over the texts.
+        min_count: rarer characters get no vector.
+
+    Returns:
+        Each character's vector, float32 `[dim]`, the most frequent first.
+
+    Raises:
+        UserError: no character occurs often enough.
+    """
+    from gensim.models import Word2Vec
+
+    sentences = Again(lambda: ([c for c in text if not c.isspace()] for text in texts))
+    try:
+        model = Word2Vec(
+            sentences,
+            vector_size=dim,
+            window=5,
+            sg=1,
+            min_count=min_count,
+            epochs=epochs,
+            seed=seed,
+            workers=1,
+        )
+    except RuntimeError:
+        raise UserError(
+            f"no character occurs {min_count} times in these texts: there is nothing to train "
+            "vectors on. Give more texts."
+        ) from None
+    return {character: model.wv[character] for character in model.wv.index_to_key}
+
+
+def save_vectors(path: Path, vectors: "dict[str, np.ndarray]") -> None:
+    """Write vectors in word2vec's text format, with four decimals."""
+    dim = len(next(iter(vectors.values())))
+    with replacing(path) as beside, beside.open("w", encoding="utf-8") as stream:
+        stream.write(f"{len(vectors)} {dim}\n")
+        for character, vector in vectors.items():
+            stream.write(f"{character} {' '.join(f'{number:.4f}' for number in vector)}\n")
+
+
+def initial_embeddings(
+    recipe: Encoder, seed: int, vocabulary: Vocabulary, texts: Iterable[str]
+) -> tuple[np.ndarray, Coverage | None]:
+    """The embedding matrix that a recipe's `encoder.vectors` asks for.
+
+    That is of a word2vec file, of `train` (word2vec on the run's texts) or of `none` (random).
+
+    Args:
+        recipe: the recipe's section.
+        seed: for `train` and `none`.
+        vocabulary: gives the rows.
+        texts: the run's texts, read for `train` only, several times.
+
+    Returns:
+        float32 `[len(vocabulary), dim]`, and the coverage of a file.
+    """
+    source, dim, limit = recipe.vectors, recipe.embedding_dim, recipe.embedding_range
+    if source == "none":
+        random = np.random.default_rng(seed).uniform(-limit, limit, (len(vocabulary), dim))
+        return random.astype(np.float32), None
+    if source != "train":
+        return load_vectors(Path(source), dim, vocabulary)
+    folded = Again(lambda: map(str.casefold, texts)) if vocabulary.lowercase else texts
+    trained = train_vectors(folded, dim, seed)
+    matrix = np.zeros((len(vocabulary), dim), np.float32)
+    for row, character in enumerate(vocabulary.characters, start=FIRST_ID):
+        if character in trained:
+            matrix[row] = trained[character]
+    return matrix, None

@@ -1,0 +1,70 @@
+"""How a run is carried out: nothing here changes what comes of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from siamese.config.recipe import Recipe
+from siamese.errors import UserError
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a run is carried out; nothing here changes what comes of it.
+
+    Attributes:
+        workers: the least and the most workers; 0 and 0: this process, without Ray.
+        gpus_per_worker: 0 to 1.
+        cpus_per_worker: CPUs that Ray reserves for a worker, and its threads.
+        gpu_memory_mb: the cap on a worker's GPU memory in MiB.
+        checkpoint_steps: steps between checkpoints within an epoch.
+        keep_checkpoints: how many are kept.
+        stall_seconds: without progress, after which a worker is ended.
+        max_failures: how often lost workers are replaced.
+        verbose: show what Ray and TensorFlow write.
+    """
+
+    workers: tuple[int, int] = (0, 0)
+    gpus_per_worker: float = 0.0
+    cpus_per_worker: float = 1.0
+    gpu_memory_mb: int | None = None
+    checkpoint_steps: int | None = 500
+    keep_checkpoints: int = 2
+    stall_seconds: float = 300.0
+    max_failures: int = 8
+    verbose: bool = False
+
+
+def _check(execution: Execution) -> None:
+    """Refuse what would have no effect, or another than meant."""
+    least, most = execution.workers
+    gpus = execution.gpus_per_worker
+    if gpus and not most:
+        raise UserError(
+            f"--gpus-per-worker {gpus:g} needs --workers 1 or more. Without workers this process "
+            "takes the first GPU; cap its memory with --gpu-memory-mb."
+        )
+    if least < most and 0 < gpus < 1 and not (1 / gpus).is_integer():
+        raise UserError(
+            f"--gpus-per-worker {gpus:g} with --workers {least}:{most}: Ray counts the workers of "
+            "an elastic run over all GPUs of a node together, so the share must be 1/2, 1/3, 1/4 …"
+        )
+
+
+def check_shares(recipe: Recipe, workers: tuple[int, int]) -> None:
+    """Check that every worker has as many groups of a batch as any other.
+
+    Raises:
+        UserError: says which sizes of a batch would do.
+    """
+    size = recipe.sampling.batch_groups
+    counts = range(max(workers[0], 1), workers[1] + 1)
+    odd = [count for count in counts if size % count]
+    if odd:
+        multiple = int(np.lcm.reduce(counts))
+        fitting = sorted({max(size // multiple, 1) * multiple, -(-size // multiple) * multiple})
+        raise UserError(
+            f"sampling.batch_groups={size} groups cannot be shared equally by "
+            f"{' or '.join(map(str, odd))} workers. Set it to {' or '.join(map(str, fitting))}, or "
+            "change --workers."
+        )

@@ -1,0 +1,1 @@
+"""Losses, a file each: what a training step minimises."""

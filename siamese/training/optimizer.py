@@ -1,0 +1,48 @@
+"""Adam, its learning rate over a run, and gradient clipping that workers agree on."""
+
+from typing import Any
+
+from siamese.config.recipe import Optimizer
+from siamese.encoder.keras_tf import keras, tf
+
+
+def build_optimizer(recipe: Optimizer, total_steps: int) -> keras.optimizers.Optimizer:
+    """Adam with a linear warm-up and a constant or cosine-decaying learning rate.
+
+    Args:
+        recipe: the recipe's section.
+        total_steps: steps of the whole run.
+    """
+    warm = recipe.warmup_steps
+    rate = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warm else recipe.learning_rate,
+        warmup_target=recipe.learning_rate if warm else None,
+        warmup_steps=warm,
+        decay_steps=max(total_steps - warm, 1),
+        alpha=1.0 if recipe.decay == "constant" else 0.0,
+    )
+    return _ClippingAdam(recipe.clip_norm, rate)
+
+
+class _ClippingAdam(keras.optimizers.Adam):
+    """Adam that scales the gradient of the whole batch down, if it is too long.
+
+    Keras would clip each worker's part of it before the parts are added up, and so train otherwise
+    with another number of workers (Pascanu et al., 2013, for the clipping).
+
+    Args:
+        clip_norm: the length, or None.
+        rate: the learning rate.
+    """
+
+    def __init__(self, clip_norm: float | None, rate: Any) -> None:
+        super().__init__(rate, name="adam")
+        self._clip_norm = clip_norm
+
+    def _all_reduce_sum_gradients(self, grads_and_vars: list[tuple]) -> list[tuple]:
+        summed = super()._all_reduce_sum_gradients(grads_and_vars)
+        if self._clip_norm is None:
+            return summed
+        gradients, variables = zip(*summed, strict=True)
+        clipped, _ = tf.clip_by_global_norm(gradients, self._clip_norm)
+        return list(zip(clipped, variables, strict=True))

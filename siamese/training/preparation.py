@@ -1,0 +1,125 @@
+"""Check a recipe against the data, and make what all workers share before training."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from siamese.config.recipe import Recipe
+from siamese.data.dataset import TrainingData
+from siamese.data.formats.pairs import read_pairs
+from siamese.data.pair import Pair
+from siamese.data.shards import read_shards
+from siamese.errors import UserError
+from siamese.text.vocabulary import Vocabulary, count_characters, count_cut
+from siamese.text.word2vec import Again, Coverage, initial_embeddings
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is made once per data set and recipe, before training: shared by all workers."""
+
+    vocabulary: Vocabulary
+    embeddings: np.ndarray
+    coverage: Coverage | None
+
+
+def prepare(
+    recipe: Recipe, data: TrainingData, pairs: Sequence[Pair], vectors: bool = True
+) -> Prepared:
+    """Check that the recipe suits the data, and make the vocabulary and initial embeddings.
+
+    Args:
+        recipe: every setting.
+        data: the groups.
+        pairs: development pairs.
+        vectors: whether the initial embeddings are needed; zeros take the place of those that a
+            checkpoint will replace.
+
+    Raises:
+        UserError: there are fewer groups than a batch has, the learning rate would never be
+            reached, or the vectors cannot be used.
+    """
+    steps = data.steps_per_epoch(recipe.sampling)
+    steps *= recipe.training.epochs
+    if recipe.optimizer.warmup_steps >= steps:
+        raise UserError(
+            f"optimizer.warmup_steps={recipe.optimizer.warmup_steps:,}, but the whole run has "
+            f"{steps:,} steps: the learning rate would never be reached. Lower it, or raise "
+            "training.epochs."
+        )
+    characters = Counter(data.characters)
+    if recipe.text.include_dev:
+        characters += count_characters(text for pair in pairs for text in (pair.text1, pair.text2))
+    vocabulary = Vocabulary(characters, recipe.text.lowercase, recipe.text.min_count)
+    if not vectors:
+        zeros = np.zeros((len(vocabulary), recipe.encoder.embedding_dim), np.float32)
+        return Prepared(vocabulary, zeros, None)
+    embeddings, coverage = initial_embeddings(
+        recipe.encoder,
+        recipe.seed,
+        vocabulary,
+        Again(lambda: (text for group in data.groups for text in group.texts)),
+    )
+    return Prepared(vocabulary, embeddings, coverage)
+
+
+def read_data(
+    data: str, dev: str, recipe: Recipe
+) -> tuple[TrainingData, list[Pair], dict[str, Any]]:
+    """Read a data set and development pairs.
+
+    Returns:
+        The groups, the pairs, and the counts of both with a hash that changes when they do.
+
+    Raises:
+        UserError: one of them cannot be used.
+    """
+    groups, manifest = read_shards(data)
+    pairs = read_pairs([dev])
+    return groups, pairs, _summary(manifest, pairs, recipe, groups.hash)
+
+
+def print_data(summary: dict[str, Any], recipe: Recipe) -> None:
+    """Say what there is to train on."""
+    print(
+        f"{summary['groups']:,} groups, {summary['texts']:,} texts; {summary['dev_pairs']:,} "
+        f"development pairs, {summary['dev_positives']:,} positive"
+    )
+    if recipe.loss.hard_negatives and not summary["negatives"]:
+        print(
+            "no hard negatives in the data set: loss.hard_negatives and loss.ranking have no "
+            "effect (shard labelled pairs, or JSON Lines with `negatives`)"
+        )
+    if summary["texts_cut"] or summary["dev_texts_cut"]:
+        print(
+            f"{summary['texts_cut']:,} texts and {summary['dev_texts_cut']:,} of the development "
+            f"pairs longer than {recipe.text.max_length} characters are cut"
+        )
+
+
+def _summary(
+    manifest: dict[str, Any], pairs: list[Pair], recipe: Recipe, data_hash: str
+) -> dict[str, Any]:
+    """The counts of the data, and a hash that changes when the groups or the pairs do."""
+    digest = hashlib.sha256(data_hash.encode())
+    for pair in pairs:
+        digest.update(f"{pair.text1}\t{pair.text2}\t{pair.label}\n".encode())
+    cut = sum(
+        count
+        for length, count in manifest["texts_by_length"].items()
+        if int(length) > recipe.text.max_length
+    )
+    return {
+        **manifest["counts"],
+        "texts_cut": cut,
+        "dev_texts_cut": count_cut(
+            {text for pair in pairs for text in (pair.text1, pair.text2)}, recipe.text.max_length
+        ),
+        "dev_pairs": len(pairs),
+        "dev_positives": sum(pair.label for pair in pairs),
+        "hash": digest.hexdigest(),
+    }

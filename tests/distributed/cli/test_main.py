@@ -1,0 +1,147 @@
+"""The command line from groups to a report, in one process."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from paths import SAMPLE
+
+from distributed.cli.main import main
+from siamese import SentenceEncoder
+
+TRAIN = str(SAMPLE / "df_train.json")
+DEV = str(SAMPLE / "df_dev.txt")
+TINY = (
+    *("--recipe", "fast", "--set", "training.epochs=2", "--set", "encoder.lstm_units=[8]"),
+    *("--set", "encoder.vectors=none", "--set", "encoder.embedding_dim=8"),
+)
+METRICS = [
+    "pairs",
+    "positives",
+    "accuracy",
+    "threshold",
+    "best_accuracy",
+    "best_threshold",
+    "precision",
+    "recall",
+    "f1",
+    "mcc",
+    "average_precision",
+    "roc_auc",
+    "spearman",
+    "pearson",
+]
+
+
+def siamese(*arguments: object) -> None:
+    """Run the command line in this process; it must succeed."""
+    before, sys.argv = sys.argv, ["siamese", *map(str, arguments)]
+    try:
+        with pytest.raises(SystemExit) as end:
+            main()
+    finally:
+        sys.argv = before
+    assert not end.value.code
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A data set and a finished run."""
+    folder = tmp_path_factory.mktemp("cli")
+    siamese("shard", TRAIN, "--output", folder / "data")
+    siamese("train", "--data", folder / "data", "--dev", DEV, "--run", folder / "run", *TINY)
+    return folder
+
+
+def test_train_says_what_it_has_and_what_came_of_each_epoch(folder, tmp_path, capfd) -> None:
+    arguments = ("--data", folder / "data", "--dev", DEV, "--run", tmp_path / "run", *TINY)
+    siamese("train", *arguments, "--set", "text.max_length=10")
+    out, err = capfd.readouterr()
+    texts = [text for group in json.loads(Path(TRAIN).read_bytes()).values() for text in group]
+    cut = sum(len(text) > 10 for text in texts)
+    rows = [line.split("\t") for line in Path(DEV).read_text(encoding="utf-8").splitlines()]
+    dev_cut = sum(len(text) > 10 for text in {text for row in rows for text in row[:2]})
+    assert f"{cut:,} texts and {dev_cut:,} of the development pairs longer than 10" in out
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("epoch")] == ["1", "2"]
+    assert f"model: {tmp_path / 'run' / 'best'}" in out
+    assert "tensorflow" not in err.lower()
+
+
+def test_evaluate_writes_every_metric(folder, capsys) -> None:
+    model, file = folder / "run" / "best", folder / "metrics.json"
+    siamese("evaluate", model, DEV, "--json", file)
+    stored = json.loads(file.read_text())
+    assert list(stored) == METRICS
+    assert (stored["pairs"], stored["positives"]) == (600, 200)
+    assert stored["threshold"] == SentenceEncoder.load(model).threshold
+    # The stored threshold was fitted on these very pairs.
+    assert stored["accuracy"] == stored["best_accuracy"]
+    siamese("evaluate", model, DEV, "--threshold", "-2", "--json", file)
+    everything_similar = json.loads(file.read_text())
+    assert everything_similar["recall"] == 1
+    assert everything_similar["accuracy"] == pytest.approx(1 / 3)
+    siamese("evaluate", model, DEV, "--threshold", "fit", "--json", file)
+    assert json.loads(file.read_text()) == stored
+    assert "roc_auc" in capsys.readouterr().out
+
+
+def test_similarity_prints_the_number_and_the_answer(folder, capsys) -> None:
+    model = folder / "run" / "best"
+    siamese("similarity", model, "怎么退票", "怎么退票")
+    assert capsys.readouterr().out.startswith("1.0000  similar (threshold ")
+
+
+def test_encode_writes_text_and_embedding_in_the_order_of_the_input(folder) -> None:
+    model, output = folder / "run" / "best", folder / "vectors.parquet"
+    source = folder / "texts.txt"
+    texts = ["快递到哪了", "", "怎么退票", "快递到哪了"]
+    source.write_text("\n".join(texts) + "\n", encoding="utf-8")
+    siamese("encode", model, source, "--output", output)
+    table = pq.read_table(output)
+    assert table["text"].to_pylist() == texts
+    embeddings = np.array(table["embedding"].to_pylist(), np.float32)
+    expected = SentenceEncoder.load(model).encode(texts)
+    np.testing.assert_allclose(embeddings, expected, atol=1e-6)
+
+
+def test_encode_reads_what_it_wrote_and_says_what_was_cut(folder, capsys) -> None:
+    model, source = folder / "run" / "best", folder / "long.txt"
+    source.write_text("短\n" + "长" * 65 + "\n", encoding="utf-8")
+    siamese("encode", model, source, "--output", folder / "one.parquet")
+    assert "1 texts longer than 64 characters were cut" in capsys.readouterr().out
+    siamese("encode", model, folder / "one.parquet", "--output", folder / "two.parquet")
+    assert pq.read_table(folder / "two.parquet").equals(pq.read_table(folder / "one.parquet"))
+
+
+def test_report_is_written_into_the_run(folder) -> None:
+    siamese("report", folder / "run")
+    assert (folder / "run" / "report.html").stat().st_size > 10_000
+
+
+def test_resume_goes_on_and_fresh_starts_anew(folder, tmp_path) -> None:
+    arguments = ("train", "--data", folder / "data", "--dev", DEV, "--run", tmp_path / "run", *TINY)
+    siamese(*arguments)
+    log = (tmp_path / "run" / "metrics.jsonl").read_text()
+    siamese(*arguments, "--resume")
+    resumed = (tmp_path / "run" / "metrics.jsonl").read_text()
+    assert resumed.startswith(log) and '"event": "start"' in resumed.removeprefix(log)
+    (tmp_path / "run" / "stale").touch()
+    siamese(*arguments, "--fresh")
+    assert not (tmp_path / "run" / "stale").exists()
+
+
+def test_vectors_trains_a_file_that_train_takes(folder, tmp_path, capsys) -> None:
+    file = tmp_path / "vec.txt"
+    siamese("vectors", DEV, TRAIN, "--dim", 6, "--epochs", 1, "--output", file)
+    assert file.read_text(encoding="utf-8").split("\n")[0].split()[1] == "6"
+    siamese(
+        *("train", "--data", folder / "data", "--dev", DEV, "--run", tmp_path / "run", *TINY),
+        *("--set", f"encoder.vectors={file}", "--set", "encoder.embedding_dim=6"),
+    )
+    # All but white space, and letters that occur in upper case only.
+    share = re.search(r"characters have a vector \((.*)% of", capsys.readouterr().out)
+    assert float(share.group(1)) > 95

@@ -1,0 +1,417 @@
+"""`siamese submit` and `ray job submit`, to heads that are started here, and their exit codes."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from paths import ROOT
+
+BIN = Path(sys.executable).parent
+TOKEN = "0123456789abcdef" * 4
+# A command that would run for days.
+LONG = ["vectors", "groups.jsonl", "--output", "v.txt", "--dim", "4", "--epochs", "1000000000"]
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that are free now: all are held until the last one is known."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.2)
+
+
+class Head:
+    """A Ray head of this test alone, in a process group of its own."""
+
+    def __init__(self, folder: Path, env: dict[str, str]) -> None:
+        # Nothing of the caller's: no RAY_ADDRESS, and no token in the caller's home.
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+        self.env = kept | {
+            "PATH": f"{BIN}:{kept['PATH']}",
+            "HOME": str(folder),
+            # pytest's folders are too long for the sockets in it.
+            "RAY_TMPDIR": tempfile.mkdtemp(prefix="ray", dir="/tmp"),
+            "RAY_USAGE_STATS_ENABLED": "0",
+        }
+        port, dashboard, client, agent = free_ports(4)
+        self.port = port
+        self.url = f"http://127.0.0.1:{dashboard}"
+        self.log = folder / "head.log"
+        self.folder = folder
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [
+                    *("ray", "start", "--head", "--block", "--num-cpus=2", f"--port={port}"),
+                    *(f"--dashboard-port={dashboard}", f"--ray-client-server-port={client}"),
+                    *(f"--dashboard-agent-listen-port={agent}", "--dashboard-host=127.0.0.1"),
+                    *("--min-worker-port=0", "--max-worker-port=0"),
+                    "--object-store-memory=80000000",
+                ],
+                env=self.env | env,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def answers(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        with contextlib.suppress(OSError):
+            return b"ray_version" in self.call("GET", "/api/version")
+        return False
+
+    def call(self, method: str, path: str) -> bytes:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        request = urllib.request.Request(self.url + path, method=method, headers=headers)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.read()
+
+    def status(self, job: str) -> str:
+        return json.loads(self.call("GET", f"/api/jobs/{job}"))["status"]
+
+    def kill(self) -> None:
+        """End this head at once, and its jobs, which have groups of their own."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        home = Path(self.env["RAY_TMPDIR"])
+        for cwd in Path("/proc").glob("[0-9]*/cwd"):
+            with contextlib.suppress(OSError):
+                if home in cwd.readlink().parents:
+                    os.kill(int(cwd.parent.name), signal.SIGKILL)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+class Job:
+    """A submitting command that runs on, and what it has written."""
+
+    def __init__(self, head: Head, *command: str | Path, env: dict[str, str] | None = None) -> None:
+        self.files = [head.folder / f"{time.monotonic_ns()}.{name}" for name in ("out", "err")]
+        with self.files[0].open("wb") as out, self.files[1].open("wb") as err:
+            self.process = subprocess.Popen(
+                [str(part) for part in command],
+                env=head.env | (env or {}),
+                cwd=head.folder / "project",
+                stdout=out,
+                stderr=err,
+            )
+        self.started = time.monotonic()
+
+    @property
+    def out(self) -> str:
+        return self.files[0].read_text(encoding="utf-8")
+
+    @property
+    def err(self) -> str:
+        return self.files[1].read_text(encoding="utf-8")
+
+    @property
+    def id(self) -> str:
+        found = re.search(r"raysubmit_\w+", self.out + self.err)
+        assert found, self.out + self.err
+        return found[0]
+
+    def wait_until_it_runs(self) -> None:
+        wait_for(lambda: "Running entrypoint" in self.out or self.process.poll() is not None)
+        assert self.process.poll() is None, self.out + self.err
+
+    def end(self, seconds: float = 60) -> int:
+        try:
+            code = self.process.wait(seconds)
+        finally:
+            self.process.kill()
+        assert "Traceback" not in self.err, self.err
+        return code
+
+
+@pytest.fixture(scope="module")
+def start_head(tmp_path_factory) -> Iterator[Callable[..., Head]]:
+    heads: list[Head] = []
+
+    def start_head(**env: str) -> Head:
+        folder = tmp_path_factory.mktemp("head")
+        for name in ("siamese", "distributed"):
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / name, folder / "project" / name, ignore=ignored)
+        lines = [{"id": i, "texts": [f"第{i}个问题", f"问题{i}"]} for i in range(8)]
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (folder / "project" / "groups.jsonl").write_text(text, encoding="utf-8")
+        heads.append(Head(folder, env))
+        return heads[-1]
+
+    yield start_head
+    for head in heads:
+        head.kill()
+
+
+@pytest.fixture(scope="module")
+def head(start_head) -> Head:
+    return start_head(RAY_AUTH_MODE="disabled")
+
+
+@pytest.fixture(scope="module")
+def guarded(start_head, head) -> Head:
+    """A head that asks for a token."""
+    return start_head(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=TOKEN)
+
+
+def commands(head: Head) -> tuple[tuple[str | Path, ...], tuple[str | Path, ...]]:
+    """What comes before a command of `siamese`: ours, and Ray's."""
+    ray = (BIN / "ray", "job", "submit", "--address", head.url, "--working-dir", ".", "--")
+    return (
+        (BIN / "siamese", "submit", "--address", head.url, "--"),
+        (*ray, "python", "-m", "distributed"),
+    )
+
+
+@pytest.fixture(scope="module")
+def jobs(head, guarded) -> Iterator[dict[str, Job]]:
+    """Jobs that end by themselves, started together."""
+    wait_for(head.answers)
+    siamese, ray = commands(head)
+    data = head.folder / "a data set"  # its space must survive the way
+    started = {
+        "success": Job(head, *siamese, "shard", "groups.jsonl", "--output", data),
+        "failure": Job(head, *siamese, "shard", "none.jsonl", "--output", f"{data} 3"),
+        "ray success": Job(head, *ray, "shard", "groups.jsonl", "--output", f"{data} 2"),
+        "ray failure": Job(head, *ray, "shard", "none.jsonl", "--output", f"{data} 3"),
+    }
+    yield started
+    for job in started.values():
+        job.process.kill()
+
+
+@pytest.fixture(scope="module")
+def long_jobs(head, jobs) -> Iterator[dict[str, Job]]:
+    """Jobs that would run for days, started together; they take the processor from all else."""
+    siamese, ray = commands(head)
+    started = {
+        "interrupt": Job(head, *siamese, *LONG),
+        "stop": Job(head, *siamese, *LONG),
+        "ray stop": Job(head, *ray, *LONG),
+    }
+    yield started
+    for job in started.values():
+        job.process.kill()
+
+
+class TestExitCodes:
+    @pytest.mark.parametrize("name", ["success", "ray success"])
+    def test_a_job_that_succeeds(self, head, jobs, name) -> None:
+        job = jobs[name]
+        assert job.end() == 0, job.err
+        assert "8 groups, 16 texts" in job.out
+        assert head.status(job.id) == "SUCCEEDED"
+        if name == "success":
+            assert job.out.splitlines()[-1] == f"job {job.id} succeeded"
+            assert (head.folder / "a data set" / "manifest.json").is_file()
+
+    @pytest.mark.parametrize("name", ["failure", "ray failure"])
+    def test_a_job_that_fails(self, head, jobs, name) -> None:
+        job = jobs[name]
+        assert job.end() == 1, job.err
+        assert "error: none.jsonl: no such file. Check the path or the pattern." in job.out
+        assert head.status(job.id) == "FAILED"
+        if name == "failure":
+            assert job.err.splitlines()[-1] == f"error: job {job.id} failed with exit code 2"
+
+    def test_no_wait_prints_the_id_alone(self, head, jobs) -> None:
+        command = ("--no-wait", "--", "shard", "none.jsonl", "--output", "data")
+        # --address goes before Ray's variables, and HOST:PORT is understood.
+        env = {"RAY_ADDRESS": "http://127.0.0.1:1", "RAY_API_SERVER_ADDRESS": "127.0.0.1:1"}
+        address = head.url.removeprefix("http://")
+        job = Job(head, BIN / "siamese", "submit", "--address", address, *command, env=env)
+        assert job.end() == 0, job.err
+        assert job.out == f"{job.id}\n"
+        head.status(job.id)
+
+    @pytest.mark.parametrize("variable", ["RAY_API_SERVER_ADDRESS", "RAY_ADDRESS"])
+    def test_the_address_may_be_in_rays_variables(self, head, jobs, variable) -> None:
+        command = ("submit", "--no-wait", "shard", "none.jsonl", "--output", "data")
+        address = {"RAY_ADDRESS": f"127.0.0.1:{head.port}"}.get(variable, head.url)
+        job = Job(head, BIN / "siamese", *command, env={variable: address})
+        assert job.end() == 0, job.err
+        head.status(job.id)
+
+    def test_ctrl_c_leaves_the_job_running_and_tells_how_to_stop_it(self, head, long_jobs) -> None:
+        job = long_jobs["interrupt"]
+        job.wait_until_it_runs()
+        job.process.send_signal(signal.SIGINT)
+        assert job.end(15) == 130
+        assert f"ray job stop {job.id} --address {head.url}" in job.err
+        assert head.status(job.id) == "RUNNING"
+        head.call("POST", f"/api/jobs/{job.id}/stop")
+
+    @pytest.mark.parametrize(("name", "code"), [("stop", 1), ("ray stop", 0)])
+    def test_a_stopped_job_is_no_success(self, head, long_jobs, name, code) -> None:
+        """Ray's own command exits with 0 for it: this is why there is `siamese submit`."""
+        job = long_jobs[name]
+        job.wait_until_it_runs()
+        head.call("POST", f"/api/jobs/{job.id}/stop")
+        assert job.end() == code, job.err
+        assert head.status(job.id) == "STOPPED"
+        if name == "stop":
+            assert job.err.splitlines()[-1] == f"error: job {job.id} was stopped"
+
+
+class TestToken:
+    @pytest.fixture
+    def submit(self, guarded) -> Callable[..., Job]:
+        wait_for(guarded.answers)
+        command = (BIN / "siamese", "submit", "--no-wait", "--address", guarded.url, "--")
+
+        def submit(**env: str) -> Job:
+            return Job(guarded, *command, "shard", "none.jsonl", "--output", "data", env=env)
+
+        return submit
+
+    @pytest.mark.parametrize(
+        ("env", "words"),
+        [
+            ({}, ["asks for a token", "RAY_AUTH_MODE=token", "RAY_AUTH_TOKEN"]),
+            ({"RAY_AUTH_MODE": "token"}, ["asks for a token", "~/.ray/auth_token"]),
+            (
+                {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "of another cluster"},
+                ["refuses the token", "RAY_AUTH_TOKEN"],
+            ),
+        ],
+        ids=["nothing", "mode", "wrong"],
+    )
+    def test_without_the_token_it_says_what_to_do(self, guarded, submit, env, words) -> None:
+        job = submit(**env)
+        assert job.end() == 2
+        assert job.err.startswith(f"error: {guarded.url}: ")
+        assert [word for word in words if word not in job.err] == []
+
+    def test_with_the_token_in_the_environment_it_works(self, guarded, submit) -> None:
+        job = submit(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=TOKEN)
+        assert job.end() == 0, job.err
+        guarded.status(job.id)
+
+    def test_with_the_token_in_a_file_it_works(self, guarded, submit, tmp_path) -> None:
+        (tmp_path / ".ray").mkdir()
+        (tmp_path / ".ray" / "auth_token").write_text(TOKEN)
+        job = submit(RAY_AUTH_MODE="token", HOME=str(tmp_path))
+        assert job.end() == 0, job.err
+
+    def test_a_lost_cluster_is_no_success(self, guarded) -> None:
+        """The last test of this head: it ends it."""
+        wait_for(guarded.answers)
+        code = (
+            "import distributed.jobs.submit as s; from distributed.cli.main import main\n"
+            "s.LOST_S = 3; main()"
+        )
+        command = ("submit", "--address", guarded.url, "--", *LONG)
+        env = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
+        job = Job(guarded, sys.executable, "-c", code, *command, env=env)
+        job.wait_until_it_runs()
+        guarded.kill()
+        assert job.end(30) == 1
+        assert f"what became of job {job.id} is unknown" in job.err
+        assert f"ray job status {job.id} --address {guarded.url}" in job.err
+
+
+class TestMistakes:
+    """What is refused before a cluster is asked, and a cluster that is not there."""
+
+    @pytest.fixture
+    def refused(self, tmp_path) -> Callable[..., str]:
+        def refused(*arguments: str, **env: str) -> str:
+            kept = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+            started = time.monotonic()
+            done = subprocess.run(
+                [BIN / "siamese", "submit", *arguments],
+                env=kept | {"RAY_TMPDIR": str(tmp_path), "PATH": "", "TERM": "dumb"} | env,
+                cwd=tmp_path,
+                capture_output=True,
+                encoding="utf-8",
+            )
+            assert time.monotonic() - started < 20  # 10, were the machine idle
+            assert done.returncode == 2, done.stderr
+            assert done.stdout == ""
+            assert "Traceback" not in done.stderr
+            return done.stderr
+
+        return refused
+
+    @pytest.mark.parametrize(
+        ("command", "words"),
+        [
+            ([], ["Missing argument"]),
+            (["trian"], ["No such command 'trian'", "'train'"]),
+            (["submit", "--", "train"], ["cannot submit itself"]),
+            (["shard", "a.json"], ["--output"]),
+            (["shard", "a.json", "--output", "d", "--rows-per-shard", "0"], ["--rows-per-shard"]),
+        ],
+        ids=lambda value: " ".join(value),
+    )
+    def test_a_command_that_the_cluster_would_refuse(self, refused, command, words) -> None:
+        told = refused("--address", "http://127.0.0.1:1", "--", *command)
+        assert [word for word in words if word not in told] == []
+
+    @pytest.mark.parametrize(
+        ("address", "words"),
+        [
+            ("http://127.0.0.1:1", ["no cluster answers", "Connection refused"]),
+            ("127.0.0.1:1", ["no cluster answers"]),
+            ("ray://127.0.0.1:1", ["no cluster answers"]),
+            ("ftp://127.0.0.1:1", ["not an address"]),
+            ("http://", ["not an address"]),
+        ],
+    )
+    def test_no_cluster_at_the_address(self, refused, address, words) -> None:
+        told = refused("--address", address, "--", "shard", "a.json", "--output", "d")
+        assert told.startswith(f"error: {address}: ")
+        assert [word for word in [*words, "http://HOST:8265"] if word not in told] == []
+
+    def test_no_cluster_at_rays_variable(self, refused) -> None:
+        told = refused("shard", "a", "--output", "d", RAY_ADDRESS="http://127.0.0.1:1")
+        assert told.startswith("error: http://127.0.0.1:1: no cluster answers")
+
+    @pytest.mark.parametrize("scheme", ["http://", ""])
+    def test_a_server_that_never_answers(self, refused, scheme) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            address = f"{scheme}127.0.0.1:{server.getsockname()[1]}"
+            told = refused("--address", address, "--", "shard", "a.json", "--output", "d")
+        assert "is not the dashboard of a Ray cluster, or it does not answer" in told
+
+    def test_no_working_directory(self, refused) -> None:
+        told = refused("--working-dir", "none", "--", "shard", "a.json", "--output", "d")
+        assert told.startswith("error: --working-dir none: no such folder.")
+
+
+def test_a_working_directory_over_the_limit_is_told_before_it_is_packed(
+    tmp_path, monkeypatch
+) -> None:
+    from distributed.jobs import submit
+    from siamese.errors import UserError
+
+    monkeypatch.setattr(submit, "GCS_STORAGE_MAX_SIZE", 3 * 2**20)
+    (tmp_path / "corpora").mkdir()
+    (tmp_path / "corpora" / "big.json").write_bytes(bytes(2 * 2**20))
+    (tmp_path / "small.json").write_bytes(bytes(2**20))
+    with pytest.raises(UserError, match=r"3 MiB .*corpora/big.json with 2 MiB.*\.gitignore"):
+        submit._check_size(tmp_path)
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "pack").write_bytes(bytes(9 * 2**20))
+    (tmp_path / ".gitignore").write_text("corpora/\n")
+    submit._check_size(tmp_path)  # neither counts: neither is uploaded

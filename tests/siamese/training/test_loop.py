@@ -1,0 +1,174 @@
+"""The loop: determinism, resuming, what a run leaves behind."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+from tiny_run import DATA, GROUPS, PAIRS, TINY, KilledError, run_in, weights
+
+from siamese import SentenceEncoder, UserError
+from siamese.config.recipe import Recipe, load_recipe
+from siamese.data.group import Group
+from siamese.data.sampling import sample_rows
+from siamese.encoder.keras_tf import tf
+from siamese.evaluation.pair_metrics import evaluate_scores, labels_of, pair_scores
+from siamese.training.checkpoint import checkpoint_folders
+from siamese.training.preparation import prepare
+from siamese.training.run_folder import RunFolder
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> RunFolder:
+    return run_in(tmp_path_factory.mktemp("run") / "a")
+
+
+def test_the_same_settings_give_the_same_run(finished, tmp_path) -> None:
+    again = run_in(tmp_path / "b")
+    assert weights(again) == weights(finished)
+    clock = ("groups_per_second", "train_seconds", "input_seconds", "evaluation_seconds")
+    strip = [
+        [{k: v for k, v in line.items() if k not in clock} for line in run.read_log()]
+        for run in (finished, again)
+    ]
+    assert strip[0] == strip[1]
+
+
+def test_another_seed_gives_another_run(finished, tmp_path) -> None:
+    assert weights(run_in(tmp_path / "b", "seed=2")) != weights(finished)
+
+
+@pytest.mark.parametrize("steps", [1, 4, 6])
+def test_a_run_killed_at_any_step_and_resumed_ends_with_the_same_weights(
+    finished, tmp_path, monkeypatch, steps
+) -> None:
+    """3 steps an epoch: killed in the first epoch, in the second, and at an epoch's last step."""
+    taken = 0
+
+    def dying(*args, **kwargs):
+        nonlocal taken
+        taken += 1
+        if taken > steps:
+            raise KilledError
+        return sample_rows(*args, **kwargs)
+
+    monkeypatch.setattr("siamese.training.loop.sample_rows", dying)
+    with pytest.raises(KilledError):
+        run_in(tmp_path / "b")
+    monkeypatch.undo()
+    resumed = run_in(tmp_path / "b", fresh=False)
+    assert weights(resumed) == weights(finished)
+    logged = [
+        [(line["event"], line["step"]) for line in run.read_log() if line["event"] != "start"]
+        for run in (resumed, finished)
+    ]
+    assert logged[0] == logged[1]
+
+
+def test_resuming_a_finished_run_changes_nothing(finished, tmp_path) -> None:
+    run = run_in(tmp_path / "b")
+    before, log = weights(run), run.read_log()
+    run_in(tmp_path / "b", fresh=False)
+    assert weights(run) == before
+    assert run.read_log()[:-1] == log and run.read_log()[-1]["event"] == "start"
+
+
+def test_best_is_the_epoch_of_the_highest_metric_with_its_threshold(finished) -> None:
+    evaluations = [line for line in finished.read_log() if line["event"] == "evaluation"]
+    assert len(evaluations) == 3
+    best = max(evaluations, key=lambda line: line["roc_auc"])
+    encoder = SentenceEncoder.load(finished.best)
+    assert encoder.metrics["epoch"] == best["epoch"]
+    assert encoder.threshold == best["threshold"]
+    scores = pair_scores(PAIRS, encoder.encode, "cosine")
+    again = evaluate_scores(scores, labels_of(PAIRS), encoder.threshold)
+    assert again.roc_auc == pytest.approx(best["roc_auc"])
+    assert again.accuracy == best["accuracy"]
+
+
+def test_a_run_leaves_the_files_of_the_design(finished) -> None:
+    names = {path.name for path in finished.path.iterdir()}
+    assert names == {
+        "recipe.yaml",
+        "data.json",
+        "metrics.jsonl",
+        "tensorboard",
+        "checkpoints",
+        "best",
+        "best_scores.parquet",
+    }
+    assert len(checkpoint_folders(finished.checkpoints)) == 2
+    assert isinstance(load_recipe(str(finished.recipe_file)), Recipe)
+    for line in finished.metrics_file.read_text(encoding="utf-8").splitlines():
+        json.loads(line)
+
+
+def test_patience_ends_a_run_that_no_longer_improves(tmp_path) -> None:
+    # A rate too small to change a figure: the first epoch stays the best.
+    run = run_in(
+        tmp_path / "b", "optimizer.learning_rate=1e-12", "training.epochs=9", "training.patience=2"
+    )
+    epochs = [line["epoch"] for line in run.read_log() if line["event"] == "evaluation"]
+    assert epochs == [1, 2, 3]
+
+
+def test_training_makes_the_loss_fall(tmp_path) -> None:
+    run = run_in(tmp_path / "b", "training.epochs=20", "encoder.dropout=0")
+    losses = [line["loss"] for line in run.read_log() if line["event"] == "evaluation"]
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_a_diverged_loss_ends_the_run_with_advice(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(
+        "siamese.training.step.batch_loss", lambda z, *_: tf.reduce_sum(z) * math.nan
+    )
+    with pytest.raises(UserError, match="learning_rate"):
+        run_in(tmp_path / "b")
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path) -> None:
+    run = run_in(tmp_path / "b", "training.epochs=1")
+    newest = checkpoint_folders(run.checkpoints)[-1]
+    (newest / "variables.npz").write_bytes(b"PK")
+    with pytest.raises(UserError, match=newest.name):
+        run_in(tmp_path / "b", fresh=False)
+
+
+def test_a_resume_with_another_recipe_or_other_data_names_what_differs(finished) -> None:
+    recipe = load_recipe("fast", [*TINY, "loss.scale=7", "seed=3"])
+    with pytest.raises(UserError) as error:
+        finished.check_same(recipe, {"hash": "tests"})
+    assert "loss.scale: was 20.0, is 7.0" in str(error.value)
+    assert "seed: was 1, is 3" in str(error.value)
+    with pytest.raises(UserError, match="other data"):
+        finished.check_same(load_recipe("fast", list(TINY)), {"hash": "others"})
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("optimizer.warmup_steps=9", r"warmup_steps=9, but the whole run has 9 steps"),
+        ("sampling.batch_groups=19", r"18 groups are fewer .*batch_groups=19"),
+    ],
+)
+def test_a_recipe_that_does_not_suit_the_data_is_refused(setting, words) -> None:
+    with pytest.raises(UserError, match=words):
+        prepare(load_recipe("fast", [*TINY, setting]), DATA, PAIRS)
+
+
+def test_hard_negatives_that_are_not_there_change_nothing(tmp_path) -> None:
+    groups = [Group(g.id, g.texts) for g in GROUPS]
+    none = replace(DATA, groups=groups, lone=0, row_groups=(len(groups),), negatives=0)
+    without = ("loss.hard_negatives=0", "loss.ranking=0")
+    runs = [run_in(tmp_path / "a", data=none), run_in(tmp_path / "b", *without, data=none)]
+    assert weights(runs[0]) == weights(runs[1])
+
+
+def test_what_a_kill_left_half_written_is_swept_on_resume(finished, tmp_path) -> None:
+    run = run_in(tmp_path / "b")
+    (run.path / ".best.x1").mkdir()
+    (run.checkpoints / ".step-00000003.x2").mkdir()
+    (run.path / ".metrics.jsonl.x3").touch()
+    run_in(tmp_path / "b", fresh=False)
+    assert not list(run.path.rglob(".*"))
+    assert weights(run) == weights(finished)
