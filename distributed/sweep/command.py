@@ -300,6 +300,8 @@ def trial_execution(
         cpus_per_worker=cpus,
         gpus_per_worker=gpus,
         gpu_memory_mb=gpu_memory_mb,
+        # Population based training clones the checkpoints of whole epochs.
+        checkpoint_steps=500 if workers else None,
         max_failures=2,
         verbose=verbose,
     )

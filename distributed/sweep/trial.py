@@ -90,14 +90,19 @@ class TrialContext(LocalContext):
 
     Args:
         run: its run folder.
+        execution: how it is carried out.
         memory_mb: the cap on GPU memory that is in force.
         check_driver: raises an error when the driver is gone.
     """
 
     def __init__(
-        self, run: RunFolder, memory_mb: int | None, check_driver: Callable[[], None]
+        self,
+        run: RunFolder,
+        execution: Execution,
+        memory_mb: int | None,
+        check_driver: Callable[[], None],
     ) -> None:
-        super().__init__(run, memory_mb=memory_mb)
+        super().__init__(run, execution, memory_mb)
         self._check_driver = check_driver
 
     @contextmanager
@@ -151,11 +156,12 @@ def _train(settings: dict[str, Any], shared: Shared) -> None:
     from distributed.training.worker import start_tensorflow
     from siamese.training.loop import fit
 
-    memory_mb = start_tensorflow(
-        execution.cpus_per_worker, execution.gpus_per_worker, execution.gpu_memory_mb
-    )
+    memory_mb = start_tensorflow(execution)
     context = TrialContext(
-        folder, memory_mb, lambda: ray.get(shared.preparations.check.remote(), timeout=60)
+        folder,
+        execution,
+        memory_mb,
+        lambda: ray.get(shared.preparations.check.remote(), timeout=60),
     )
     data, _ = read_shards(shared.data, verify=False)  # the driver has
     fit(context, recipe, data, shared.pairs, prepared)

@@ -4,7 +4,7 @@ from siamese.config.recipe import Recipe
 from siamese.data.dataset import TrainingData
 from siamese.data.pair import Pair
 from siamese.training.context import print_evaluation
-from siamese.training.execution import Execution, _check, check_shares
+from siamese.training.execution import Execution, check_execution, check_shares
 from siamese.training.preparation import Prepared, prepare, print_data, read_data
 from siamese.training.run_folder import Existing, RunFolder
 
@@ -34,7 +34,7 @@ def train(
         UserError: the data, the pairs, the recipe, the run folder or the cluster cannot be used.
     """
     execution = execution or Execution()
-    _check(execution)
+    check_execution(execution)
     check_shares(recipe, execution.workers)
     folder = RunFolder.open(run)
     folder.check(existing)
@@ -83,7 +83,5 @@ def _train_here(
     memory_mb = cap_memory(execution.gpu_memory_mb, None)
     if note := memory_note(execution.gpu_memory_mb, memory_mb):
         print(note)
-    context = LocalContext(
-        folder, execution.checkpoint_steps, execution.keep_checkpoints, memory_mb
-    )
+    context = LocalContext(folder, execution, memory_mb)
     fit(context, recipe, data, pairs, prepared)

@@ -64,19 +64,11 @@ def launch(
 
     from distributed.training.driver_link import Monitor
     from distributed.training.keras_trainer import KerasTrainer
-    from distributed.training.worker import Job, WorkerOptions, run_worker
+    from distributed.training.worker import Job, run_worker
 
-    options = WorkerOptions(
-        cpus=execution.cpus_per_worker,
-        gpus=execution.gpus_per_worker,
-        gpu_memory_mb=execution.gpu_memory_mb,
-        checkpoint_steps=execution.checkpoint_steps,
-        keep=execution.keep_checkpoints,
-        stall_seconds=execution.stall_seconds,
-    )
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     monitor: Any = Monitor.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
-    job = ray.put(Job(recipe, absolute(data), pairs, prepared, absolute(run), options))
+    job = ray.put(Job(recipe, absolute(data), pairs, prepared, absolute(run), execution))
     least, most = execution.workers
     resources = {"CPU": execution.cpus_per_worker}
     if execution.gpus_per_worker:

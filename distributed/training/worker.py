@@ -18,32 +18,12 @@ from siamese.config.recipe import Recipe
 from siamese.data.pair import Pair
 from siamese.errors import UserError
 from siamese.training.context import LocalContext
+from siamese.training.execution import Execution
 from siamese.training.preparation import Prepared
 from siamese.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from siamese.encoder.keras_tf import tf
-
-
-@dataclass(frozen=True)
-class WorkerOptions:
-    """What does not change the result of a run.
-
-    Attributes:
-        cpus: threads of TensorFlow.
-        gpus: of this worker, 0 to 1.
-        gpu_memory_mb: the cap on its memory that was asked for.
-        checkpoint_steps: steps between checkpoints within an epoch.
-        keep: checkpoints kept.
-        stall_seconds: without progress, after which a worker is ended.
-    """
-
-    cpus: float
-    gpus: float
-    gpu_memory_mb: int | None
-    checkpoint_steps: int | None
-    keep: int
-    stall_seconds: float
 
 
 @dataclass(frozen=True)
@@ -56,7 +36,7 @@ class Job:
         pairs: development pairs.
         prepared: the vocabulary and the initial embeddings.
         run: the run folder, a path or URI.
-        options: see there.
+        execution: how the run is carried out.
     """
 
     recipe: Recipe
@@ -64,7 +44,7 @@ class Job:
     pairs: list[Pair]
     prepared: Prepared
     run: str
-    options: WorkerOptions
+    execution: Execution
 
 
 class RayContext(LocalContext):
@@ -72,7 +52,7 @@ class RayContext(LocalContext):
 
     Args:
         run: the run folder.
-        options: of the run.
+        execution: how the run is carried out.
         memory_mb: the cap in force.
         teller: tells the driver.
         beat: tells the watchdog.
@@ -81,16 +61,16 @@ class RayContext(LocalContext):
     def __init__(
         self,
         run: RunFolder,
-        options: WorkerOptions,
+        execution: Execution,
         memory_mb: int | None,
         teller: Teller,
         beat: Callable[[], None],
     ) -> None:
-        super().__init__(run, options.checkpoint_steps, options.keep, memory_mb)
+        super().__init__(run, execution, memory_mb)
         place = ray.train.get_context()
         self.rank = place.get_world_rank()
         self.world_size = place.get_world_size()
-        self.strategy = _strategy(self.world_size, options.gpus)
+        self.strategy = _strategy(self.world_size, execution.gpus_per_worker)
         self._teller = teller
         self._beat = beat
 
@@ -143,7 +123,7 @@ def run_worker(config: dict[str, Any]) -> None:
     rank = ray.train.get_context().get_world_rank()
     teller = Teller(monitor)
     watchdog = Watchdog(
-        job.options.stall_seconds,
+        job.execution.stall_seconds,
         lambda text: ray.get(monitor.tell.remote("line", f"worker {rank}: {text}"), timeout=5),
     )
     try:
@@ -168,39 +148,38 @@ def _in_words(error: Exception) -> str:
 
 
 def _train(job: Job, teller: Teller, watchdog: Watchdog, monitor: Any) -> None:
-    options = job.options
-    memory_mb = start_tensorflow(options.cpus, options.gpus, options.gpu_memory_mb)
+    execution = job.execution
+    memory_mb = start_tensorflow(execution)
 
     from siamese.data.shards import read_shards
     from siamese.training.loop import fit
 
-    context = RayContext(RunFolder.open(job.run), options, memory_mb, teller, watchdog.beat)
+    context = RayContext(RunFolder.open(job.run), execution, memory_mb, teller, watchdog.beat)
     watchdog.beat()
     if context.rank == 0:
-        _tell_of_start(context, options, ray.get(monitor.begin.remote()), teller)
+        _tell_of_start(context, execution, ray.get(monitor.begin.remote()), teller)
     data, _ = read_shards(job.data, verify=False)  # the driver has
     fit(context, job.recipe, data, job.pairs, job.prepared)
 
 
-def start_tensorflow(cpus: float, gpus: float, gpu_memory_mb: int | None) -> int | None:
+def start_tensorflow(execution: Execution) -> int | None:
     """Set threads and the cap on GPU memory, before TensorFlow does anything.
 
     Args:
-        cpus: threads.
-        gpus: of this process, 0 to 1.
-        gpu_memory_mb: the cap that was asked for.
+        execution: how the run is carried out.
 
     Returns:
         The cap in force in MiB, or None.
     """
+    gpus = execution.gpus_per_worker
     if not gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # Ray leaves all visible to a worker without one
     from siamese.encoder.keras_tf import tf
 
-    threads = max(int(cpus), 1)
+    threads = max(int(execution.cpus_per_worker), 1)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
-    return cap_memory(gpu_memory_mb, gpus)
+    return cap_memory(execution.gpu_memory_mb, gpus)
 
 
 def _strategy(world_size: int, gpus: float) -> "tf.distribute.Strategy":
@@ -217,13 +196,11 @@ def _strategy(world_size: int, gpus: float) -> "tf.distribute.Strategy":
     return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
 
 
-def _tell_of_start(
-    context: RayContext, options: WorkerOptions, attempt: int, teller: Teller
-) -> None:
+def _tell_of_start(context: RayContext, execution: Execution, attempt: int, teller: Teller) -> None:
     checkpoint = LocalContext.latest_checkpoint(context)
     where = f"from step {int(checkpoint.name.split('-')[1]):,}" if checkpoint else "from the start"
     again = f" (attempt {attempt})" if attempt > 1 else ""
     workers = f"{context.world_size} worker{'s' * (context.world_size > 1)}"
     teller.line(f"training on {workers} {where}{again}")
-    if attempt == 1 and (note := memory_note(options.gpu_memory_mb, context.memory_mb)):
+    if attempt == 1 and (note := memory_note(execution.gpu_memory_mb, context.memory_mb)):
         teller.line(note)

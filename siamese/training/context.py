@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from siamese.progress import progress
 from siamese.training.checkpoint import checkpoint_folders, remove_old_checkpoints
+from siamese.training.execution import Execution
 from siamese.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -26,15 +27,15 @@ class Context(Protocol):
         world_size: the number of workers.
         run: the run folder, or this node's copy of it.
         strategy: how TensorFlow joins the workers; one replica each.
-        checkpoint_steps: steps between checkpoints within an epoch, or None.
-        memory_mb: the cap on this worker's GPU memory in MiB, or None.
+        execution: how the run is carried out.
+        memory_mb: the cap on this worker's GPU memory in MiB that is in force, or None.
     """
 
     rank: int
     world_size: int
     run: RunFolder
     strategy: "tf.distribute.Strategy"
-    checkpoint_steps: int | None
+    execution: Execution
     memory_mb: int | None
 
     def progress(self, what: str, total: int, unit: str) -> AbstractContextManager[Advance]:
@@ -58,9 +59,8 @@ class LocalContext:
 
     Args:
         run: the run folder.
-        checkpoint_steps: steps between checkpoints within an epoch; by default there are none.
-        keep: how many checkpoints are kept.
-        memory_mb: the cap on GPU memory that is in force.
+        execution: how the run is carried out.
+        memory_mb: the cap on GPU memory in MiB that is in force.
     """
 
     rank = 0
@@ -69,17 +69,15 @@ class LocalContext:
     def __init__(
         self,
         run: RunFolder,
-        checkpoint_steps: int | None = None,
-        keep: int = 2,
+        execution: Execution | None = None,
         memory_mb: int | None = None,
     ) -> None:
         from siamese.encoder.keras_tf import tf
 
         self.run = run
         self.strategy = tf.distribute.get_strategy()
-        self.checkpoint_steps = checkpoint_steps
+        self.execution = execution or Execution()
         self.memory_mb = memory_mb
-        self._keep = keep
 
     def progress(self, what: str, total: int, unit: str) -> AbstractContextManager[Advance]:
         """A bar or lines on stderr."""
@@ -91,7 +89,7 @@ class LocalContext:
     def checkpoint(self, step: int, save: SaveCheckpoint) -> None:
         """Write the checkpoint, and remove all but the newest."""
         save(self.run.checkpoints / f"step-{step:08}")
-        remove_old_checkpoints(self.run.checkpoints, self._keep)
+        remove_old_checkpoints(self.run.checkpoints, self.execution.keep_checkpoints)
         self.run.publish()
 
     def report(self, evaluation: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ class Execution:
         keep_checkpoints: how many are kept.
         stall_seconds: without progress, after which a worker is ended.
         max_failures: how often lost workers are replaced.
+        trackers: the names of the trackers that figures go to, besides `metrics.jsonl`.
         verbose: show what Ray and TensorFlow write.
     """
 
@@ -32,10 +33,11 @@ class Execution:
     keep_checkpoints: int = 2
     stall_seconds: float = 300.0
     max_failures: int = 8
+    trackers: tuple[str, ...] = ("tensorboard",)
     verbose: bool = False
 
 
-def _check(execution: Execution) -> None:
+def check_execution(execution: Execution) -> None:
     """Refuse what would have no effect, or another than meant."""
     least, most = execution.workers
     gpus = execution.gpus_per_worker

@@ -152,6 +152,7 @@ def _fit(
         first = at.step - at.epoch * steps
         waited = 0.0
         recent: list[tf.Tensor] = []
+        every = context.execution.checkpoint_steps
         log_every = math.ceil(steps / LOGGED_PER_EPOCH)
         note = ""
         title = f"epoch {at.epoch + 1}/{recipe.training.epochs}"
@@ -161,9 +162,7 @@ def _fit(
                 recent.append(train_step(values))
                 at.step += 1
                 context.beat()
-                is_due = bool(context.checkpoint_steps) and (
-                    at.step % (context.checkpoint_steps or 1) == 0
-                )
+                is_due = bool(every) and at.step % (every or 1) == 0
                 if is_due or step % log_every == 0 or step == steps:
                     losses = gather(tf.stack(recent)).sum(axis=0)
                     recent.clear()

@@ -313,7 +313,10 @@ def test_scores_of_another_model_are_refused(tmp_path: Path) -> None:
 
 
 def test_importing_the_report_is_light() -> None:
-    code = "import sys, siamese.report.run_report; print({'matplotlib', 'tensorflow', 'keras'} & {*sys.modules})"
+    code = (
+        "import sys, siamese.report.run_report\n"
+        "print({'matplotlib', 'tensorflow', 'keras'} & {*sys.modules})"
+    )
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

@@ -12,6 +12,7 @@ from siamese.data.sampling import sample_rows
 from siamese.errors import UserError
 from siamese.storage.mirror import Mirror
 from siamese.training.context import LocalContext
+from siamese.training.execution import Execution
 from siamese.training.loop import fit
 from siamese.training.preparation import prepare
 from siamese.training.run_folder import RunFolder
@@ -110,7 +111,13 @@ def fit_at(uri: str, fresh: bool) -> RunFolder:
     run = RunFolder.open(uri)
     if fresh:
         run.start(recipe, {"hash": "tests"}, fresh=True)
-    fit(LocalContext(run, checkpoint_steps=2), recipe, DATA, PAIRS, prepare(recipe, DATA, PAIRS))
+    fit(
+        LocalContext(run, Execution(checkpoint_steps=2)),
+        recipe,
+        DATA,
+        PAIRS,
+        prepare(recipe, DATA, PAIRS),
+    )
     return run
 
 

@@ -1,0 +1,53 @@
+"""Parts that are chosen by name: one file each, found by the name of the file.
+
+| kind | folder |
+| --- | --- |
+| loss | `siamese/training/losses` |
+| tracker | `siamese/training/trackers` |
+| evaluator | `siamese/evaluation/evaluators` |
+| input format | `siamese/data/formats` |
+
+To add a part is to add a file. Each file has a function `build`, which makes the part.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+from siamese.config.yaml_files import nearest
+from siamese.errors import UserError
+
+FOLDERS = {
+    "loss": "siamese.training.losses",
+    "tracker": "siamese.training.trackers",
+    "evaluator": "siamese.evaluation.evaluators",
+    "format": "siamese.data.formats",
+}
+
+
+def part_names(kind: str) -> list[str]:
+    """The names of the parts of a kind, without importing any.
+
+    Args:
+        kind: a key of `FOLDERS`.
+    """
+    package = import_module(FOLDERS[kind])  # says nothing but what the folder is for
+    return sorted(m.name for m in iter_modules(package.__path__) if not m.name.startswith("_"))
+
+
+def load_part(kind: str, name: str) -> Callable[..., Any]:
+    """The `build` function of a part.
+
+    Args:
+        kind: a key of `FOLDERS`.
+        name: of the part.
+
+    Raises:
+        UserError: there is no such part; names the nearest one.
+    """
+    names = part_names(kind)
+    if name not in names:
+        raise UserError(f"no {kind} {name!r}{nearest(name, names)}")
+    build: Callable[..., Any] = import_module(f"{FOLDERS[kind]}.{name}").build
+    return build
