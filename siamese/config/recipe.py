@@ -8,8 +8,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from siamese.config.parts import part_names
 from siamese.config.yaml_files import nearest, parse_yaml, read_settings
 from siamese.errors import UserError
 
@@ -88,9 +97,16 @@ class Encoder(Section):
 
 
 class Loss(Section):
-    """The in-batch contrastive loss."""
+    """What training minimises."""
 
-    scale: float = Field(20.0, gt=0, description="multiplies the cosines before the softmax")
+    name: str = Field(
+        "contrastive",
+        min_length=1,
+        description="`contrastive`, `cosent`, or another file of `siamese/training/losses`",
+    )
+    scale: float = Field(
+        20.0, gt=0, description="multiplies the cosines before the contrastive loss's softmax"
+    )
     hard_negatives: int = Field(
         0,
         ge=0,
@@ -102,10 +118,22 @@ class Loss(Section):
         0.0,
         ge=0,
         le=100,
-        description="weight of a second loss, which ranks the batch's positive pairs above its "
-        "labelled negative ones (CoSENT, Su, 2022)",
+        description="weight of CoSENT (Su, 2022) as a second loss, which ranks the batch's "
+        "positive pairs above its labelled negative ones",
     )
-    ranking_scale: float = Field(20.0, gt=0, description="multiplies the cosines in it")
+    ranking_scale: float = Field(20.0, gt=0, description="multiplies the cosines in CoSENT")
+    options: dict[str, Any] = Field(
+        {}, description="settings of a loss of one's own, which only that loss knows"
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_known(cls, name: str, info: ValidationInfo) -> str:
+        """Refuse an unknown loss, unless it may be an object of a user's own."""
+        names = part_names("loss")
+        if info.context and info.context["only_known"] and name not in names:
+            raise ValueError(f"loss.name={name!r}: no such loss{nearest(name, names)}")
+        return name
 
 
 class Sampling(Section):
@@ -180,10 +208,14 @@ class Recipe(Section):
                 "loss.hard_negatives must be 0 with sampling.method=notebook, whose rows are "
                 "two texts joined"
             )
-        if self.loss.ranking and not self.loss.hard_negatives:
+        ranks = "loss.name=cosent" if self.loss.name == "cosent" else "loss.ranking"
+        if (self.loss.ranking or self.loss.name == "cosent") and not self.loss.hard_negatives:
             problems.append(
-                "loss.ranking compares with labelled negatives: set loss.hard_negatives to 1 or "
-                "more"
+                f"{ranks} compares with labelled negatives: set loss.hard_negatives to 1 or more"
+            )
+        if self.loss.ranking and self.loss.name == "cosent":
+            problems.append(
+                "loss.ranking adds CoSENT to another loss: set it to 0 with loss.name=cosent"
             )
         if self.encoder.vectors == "none" and not self.encoder.train_embeddings:
             problems.append(
@@ -199,8 +231,13 @@ class Recipe(Section):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def load_recipe(name_or_file: str, overrides: Sequence[str] = ()) -> Recipe:
+def load_recipe(name_or_file: str, overrides: Sequence[str] = (), stored: bool = False) -> Recipe:
     """Load an embedded recipe or a YAML file, apply `section.key=value` overrides and validate.
+
+    Args:
+        name_or_file: the name of an embedded recipe, or a path that ends in `.yaml`.
+        overrides: of single settings, each `section.key=value`.
+        stored: it is that of a model or a run, whose loss may not be known here.
 
     Raises:
         UserError: there is no such recipe, it is not YAML, or settings are wrong; every wrong
@@ -221,7 +258,7 @@ def load_recipe(name_or_file: str, overrides: Sequence[str] = ()) -> Recipe:
         if section := _put(settings, key, value):
             problems.append(f"{key}: `{section}` is a setting, not a section")
     try:
-        recipe = Recipe.model_validate(settings)
+        recipe = Recipe.model_validate(settings, context={"only_known": not stored})
     except ValidationError as error:
         problems += explain(error)
     if problems:

@@ -71,7 +71,7 @@ def _read_run(run: Path) -> RunContents:
         )
     return RunContents(
         name=run.resolve().name,
-        recipe=load_recipe(str(folder.recipe_file)),
+        recipe=load_recipe(str(folder.recipe_file), stored=True),
         data=read_json(folder.data_file),
         train=[line for line in log if line["event"] == "train"],
         evaluations=evaluations,

@@ -25,9 +25,10 @@ from siamese.errors import UserError
 from siamese.evaluation.pair_metrics import evaluate_scores, labels_of, pair_scores
 from siamese.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from siamese.training.context import Context
+from siamese.training.loss import build_loss
 from siamese.training.optimizer import build_optimizer
 from siamese.training.preparation import Prepared
-from siamese.training.step import build_cached_step, build_plain_step
+from siamese.training.step import build_train_step
 
 # Lines per epoch in the log, and so points per epoch of the loss curve.
 LOGGED_PER_EPOCH = 20
@@ -81,13 +82,13 @@ def _fit(
         model, model_with_dropout = build_encoder(recipe.encoder, prepared.embeddings)
         optimizer = build_optimizer(recipe.optimizer, steps * recipe.training.epochs)
         optimizer.build(model.trainable_variables)
-    build_step = build_cached_step if sampling.micro_batch_groups else build_plain_step
-    train_step = build_step(
+    train_step = build_train_step(
         context.strategy,
         build_embed(model_with_dropout, recipe.encoder),
         model.trainable_variables,
         optimizer,
-        recipe.loss,
+        build_loss(recipe.loss),
+        cached=sampling.micro_batch_groups is not None,
     )
     encoder = SentenceEncoder.of_model(model, prepared.vocabulary, recipe)
     gather = _build_gather(context.strategy)

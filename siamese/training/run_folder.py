@@ -128,7 +128,7 @@ class RunFolder:
         Raises:
             UserError: names every setting that differs.
         """
-        before = load_recipe(str(self.recipe_file))
+        before = load_recipe(str(self.recipe_file), stored=True)
         found = list(differences(before.model_dump(), recipe.model_dump()))
         if found:
             raise UserError(

@@ -28,8 +28,9 @@ from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.evaluation.pair_metrics import evaluate_scores, labels_of, pair_scores
 from siamese.report.plots import FAINT, INK, POSITIVE, chinese_style, png_of
 from siamese.text.vocabulary import FIRST_ID, Vocabulary
+from siamese.training.loss import build_loss
 from siamese.training.optimizer import build_optimizer
-from siamese.training.step import build_plain_step
+from siamese.training.step import build_train_step
 
 # A step's size where it is not what is varied.
 GROUPS, LENGTH, CHARACTERS, UNITS = 256, 16, 4000, 192
@@ -70,12 +71,12 @@ def step(
     _, model = build_encoder(recipe.encoder, table)
     optimizer = build_optimizer(recipe.optimizer, 1000)
     optimizer.build(model.trainable_variables)
-    take = build_plain_step(
+    take = build_train_step(
         tf.distribute.get_strategy(),
         build_embed(model, recipe.encoder),
         model.trainable_variables,
         optimizer,
-        recipe.loss,
+        build_loss(recipe.loss),
     )
     texts = 2 * groups
     keys = np.arange(texts)

@@ -10,6 +10,7 @@ from siamese.encoder.bilstm_keras import build_encoder
 from siamese.encoder.bilstm_tf import build_embed
 from siamese.encoder.keras_tf import keras
 from siamese.text.vocabulary import Vocabulary, count_characters
+from siamese.training.loss import build_loss
 
 # Texts of 1 to 40 characters; groups with no, one or three hard negatives, some of them texts of
 # other groups; two groups that share a text; at the end five of a single text.
@@ -32,7 +33,7 @@ LOSS = Loss(scale=20, hard_negatives=2, ranking=0.5, ranking_scale=10)
 
 
 def build(strategy, optimizer=None):
-    """The arguments of `build_plain_step` and `build_cached_step`."""
+    """The arguments of `build_train_step`."""
     keras.utils.set_random_seed(1)
     table = np.random.default_rng(2).normal(size=(len(VOCABULARY), 6)).astype(np.float32)
     recipe = Encoder(lstm_units=(7, 5), dropout=0.4, pooling="mean")
@@ -41,7 +42,7 @@ def build(strategy, optimizer=None):
     optimizer = optimizer or keras.optimizers.SGD(1.0)
     optimizer.build(model.trainable_variables)
     embed = build_embed(model, recipe)
-    return strategy, embed, model.trainable_variables, optimizer, LOSS
+    return strategy, embed, model.trainable_variables, optimizer, build_loss(LOSS)
 
 
 def batch_of(micro_batch_groups: int | None, hard_negatives: int = 2):

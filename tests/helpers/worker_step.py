@@ -7,18 +7,18 @@ import sys
 import numpy as np
 from tiny_batch import GROUPS, LONE, LOSS, SAMPLING, VOCABULARY, build
 
-import siamese.training.step
 from siamese.config.recipe import Optimizer, Text
 from siamese.data.batching import make_batch
 from siamese.data.sampling import sample_rows
 from siamese.encoder.keras_tf import tf
+from siamese.training.losses import contrastive
 from siamese.training.optimizer import build_optimizer
-from siamese.training.step import build_cached_step, build_plain_step
+from siamese.training.step import build_train_step
 
 MICRO_BATCH_GROUPS = 5  # divides no worker's share
 
 
-siamese.training.step.COMPARED_AT_ONCE = 2000  # some ten groups
+contrastive.COMPARED_AT_ONCE = 2000  # some ten groups
 
 
 def take_step(strategy, rank: int, world_size: int, kind: str) -> tuple[float, list]:
@@ -47,7 +47,7 @@ def take_step(strategy, rank: int, world_size: int, kind: str) -> tuple[float, l
         world_size=world_size,
     )
     batch = make_batch(rows, VOCABULARY, Text(), hard_negatives, micro)
-    step = (build_cached_step if kind == "cached" else build_plain_step)(*arguments)
+    step = build_train_step(*arguments, cached=kind == "cached")
     loss = float(step(batch))
     if adam:
         return loss, [100 * v.numpy() for v in adam.variables if "momentum" in v.path]

@@ -88,14 +88,13 @@ def test_a_batch_that_does_not_fit_names_the_cap_and_what_to_lower(
 ) -> None:
     """The allocator's error is raised in the step's place: no GPU here could run out."""
 
-    def exhausted(*_):
+    def exhausted(*_, **__):
         def step(batch):
             raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor …")
 
         return step
 
-    monkeypatch.setattr("siamese.training.loop.build_plain_step", exhausted)
-    monkeypatch.setattr("siamese.training.loop.build_cached_step", exhausted)
+    monkeypatch.setattr("siamese.training.loop.build_train_step", exhausted)
     recipe = load_recipe("fast", [*TINY, *settings])
     run = RunFolder(tmp_path / "run")
     run.start(recipe, {"hash": "tests"}, fresh=True)

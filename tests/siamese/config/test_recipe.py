@@ -28,10 +28,12 @@ OTHER = {
     "encoder.pooling": "max",
     "encoder.attention_heads": 4,
     "encoder.embedding_range": 0.2,
+    "loss.name": "cosent",
     "loss.scale": 20.5,
     "loss.hard_negatives": 2,
     "loss.ranking": 0.7,
     "loss.ranking_scale": 21,
+    "loss.options": {"margin": 0.3},
     "sampling.batch_groups": 129,
     "sampling.micro_batch_groups": 16,
     "sampling.method": "notebook",
@@ -50,6 +52,7 @@ OTHER = {
 def changing(key: str) -> list[str]:
     """Overrides that set another value, and what that value needs besides."""
     needed = {
+        "loss.name": ["loss.ranking=0"],
         "sampling.method": ["loss.hard_negatives=0", "loss.ranking=0"],
         "encoder.train_embeddings": ["encoder.vectors=train"],
     }
@@ -326,10 +329,8 @@ class TestMistakes:
 
     def test_an_unknown_key_that_is_near_to_none_names_all(self):
         message = refusal("default", ["loss.qqqqq=1"])
-        assert (
-            "loss.qqqqq: unknown key; one of scale, hard_negatives, ranking, ranking_scale?"
-            in message
-        )
+        keys = "name, scale, hard_negatives, ranking, ranking_scale, options"
+        assert f"loss.qqqqq: unknown key; one of {keys}?" in message
 
     @pytest.mark.parametrize(
         ("overrides", "fragments"),
@@ -342,13 +343,32 @@ class TestMistakes:
                 ["encoder.vectors=none", "encoder.train_embeddings=false"],
                 ["encoder.train_embeddings=false", "encoder.vectors"],
             ),
+            (
+                ["loss.hard_negatives=1", "loss.ranking=1", "loss.name=cosent"],
+                ["loss.ranking adds CoSENT", "set it to 0"],
+            ),
         ],
     )
     def test_settings_that_do_not_fit_together(self, overrides, fragments):
         message = refusal("fast", overrides)
         assert [fragment for fragment in fragments if fragment not in message] == []
         for override in overrides:
-            load_recipe("fast", ["loss.hard_negatives=0", "loss.ranking=0", override])
+            needed = {"loss.ranking=1": 1, "loss.name=cosent": 1}.get(override, 0)
+            ready = [f"loss.hard_negatives={needed}", "loss.ranking=0"]
+            load_recipe("fast", [*ready, override])
+
+    def test_cosent_needs_labelled_negatives(self):
+        for override in ("loss.ranking=1", "loss.name=cosent"):
+            message = refusal("fast", ["loss.hard_negatives=0", override])
+            assert f"{override.partition('=1')[0]} compares with labelled negatives" in message
+
+    def test_an_unknown_loss_is_refused_unless_the_recipe_is_a_stored_one(self, tmp_path):
+        message = refusal("fast", ["loss.name=contrastiv"])
+        assert "loss.name='contrastiv': no such loss; did you mean contrastive?" in message
+        own = Recipe(loss={"name": "MyTriplet", "options": {"margin": 0.2}})
+        (tmp_path / "r.yaml").write_text(own.to_yaml(), encoding="utf-8")
+        assert load_recipe(str(tmp_path / "r.yaml"), stored=True) == own
+        assert "no such loss" in refusal(str(tmp_path / "r.yaml"))
 
     def test_two_misfits_are_told_at_once(self):
         message = refusal(

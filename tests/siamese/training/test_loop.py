@@ -119,9 +119,8 @@ def test_training_makes_the_loss_fall(tmp_path) -> None:
 
 
 def test_a_diverged_loss_ends_the_run_with_advice(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(
-        "siamese.training.step.batch_loss", lambda z, *_: tf.reduce_sum(z) * math.nan
-    )
+    diverged = "siamese.training.losses.contrastive.Contrastive.__call__"
+    monkeypatch.setattr(diverged, lambda _, inputs: tf.reduce_sum(inputs.embeddings) * math.nan)
     with pytest.raises(UserError, match="learning_rate"):
         run_in(tmp_path / "b")
 

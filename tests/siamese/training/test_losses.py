@@ -1,17 +1,22 @@
 """The loss against a restatement in numpy, one row and one column at a time."""
 
 import math
+import re
 
 import numpy as np
 import pytest
+from tiny_batch import batch_of
 
-from siamese.config.recipe import Text
-from siamese.data.batching import make_batch
+from siamese.config.recipe import Loss, Text
+from siamese.data.batching import NO_TEXT, Batch, make_batch
 from siamese.data.sampling import Rows
 from siamese.encoder.keras_tf import keras, tf
+from siamese.errors import UserError
 from siamese.text.vocabulary import Vocabulary, count_characters
-from siamese.training.losses.contrastive import batch_loss, contrastive_loss, excluded_columns
-from siamese.training.losses.cosent import ranking_loss
+from siamese.training.loss import LossInputs, build_loss, excluded_columns, read_options
+from siamese.training.losses import contrastive
+from siamese.training.losses.contrastive import Contrastive, row_losses
+from siamese.training.losses.cosent import CoSENT
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -35,6 +40,12 @@ def loss_by_hand(rows: Rows, embeddings: np.ndarray, scale: float) -> float:
                 terms.append(math.exp(scale * float(z[row] @ z[column])))
         total += -math.log(right / sum(terms))
     return total / (2 * groups)
+
+
+def inputs(embeddings: tf.Tensor, batch: Batch) -> LossInputs:
+    """Those of the only replica."""
+    keys = (batch.column_keys, batch.own_groups, batch.own_keys, batch.negative_pairs)
+    return LossInputs(embeddings, *keys)
 
 
 def batch_arrays(rows: Rows, hard_negatives: int = 2):
@@ -74,13 +85,7 @@ def test_loss_equals_its_definition(name: str, scale: float) -> None:
     rows = ROWS[name]
     embeddings = np.random.default_rng(3).normal(size=(len(rows.texts), 5)).astype(np.float32)
     batch = batch_arrays(rows)
-    loss = batch_loss(
-        tf.constant(embeddings),
-        batch.column_keys,
-        batch.own_groups,
-        batch.own_keys,
-        scale,
-    )
+    loss = Contrastive(scale)(inputs(tf.constant(embeddings), batch))
     assert float(loss) == pytest.approx(loss_by_hand(rows, embeddings, scale), rel=1e-5)
 
 
@@ -90,7 +95,7 @@ def test_loss_of_two_groups_worked_out_on_paper() -> None:
     rows = make_rows(["甲", "乙"], ["子", "丑"], [], [("甲", "子"), ("乙", "丑")])
     batch = batch_arrays(rows)
     z = tf.constant([[2.0, 0], [0, 3], [1, 0], [0, 1]])
-    loss = batch_loss(z, batch.column_keys, batch.own_groups, batch.own_keys, 4.0)
+    loss = Contrastive(4.0)(inputs(z, batch))
     assert float(loss) == pytest.approx(math.log((math.exp(4) + 2) / math.exp(4)), rel=1e-5)
 
 
@@ -111,9 +116,7 @@ def test_loss_equals_the_notebooks_when_nothing_is_shared() -> None:
     rows = make_rows(names[0::2], names[1::2], [], list(zip(names[0::2], names[1::2], strict=True)))
     batch = batch_arrays(rows)
     stacked = np.concatenate([interleaved[0::2], interleaved[1::2]])
-    loss = batch_loss(
-        tf.constant(stacked), batch.column_keys, batch.own_groups, batch.own_keys, scale
-    )
+    loss = Contrastive(scale)(inputs(tf.constant(stacked), batch))
     assert float(loss) == pytest.approx(notebook, rel=1e-5)
 
 
@@ -134,7 +137,7 @@ def test_a_positive_takes_part_even_where_it_is_excluded() -> None:
     z = tf.constant([[1.0, 0.0]])
     columns = tf.constant([[1.0, 0.0], [0.0, 1.0]])
     everything = tf.constant([[True, False]])
-    loss = contrastive_loss(z, columns, tf.constant([0]), everything, 2.0)
+    loss = row_losses(z, columns, tf.constant([0]), everything, 2.0)
     assert float(loss[0]) == pytest.approx(math.log(1 + math.exp(-2)), rel=1e-5)
 
 
@@ -144,7 +147,7 @@ def test_gradient_equals_finite_differences() -> None:
     z = np.random.default_rng(1).normal(size=(len(rows.texts), 3)).astype(np.float32)
     variable = keras.Variable(z)
     with tf.GradientTape() as tape:
-        loss = batch_loss(variable.value, batch.column_keys, batch.own_groups, batch.own_keys, 3.0)
+        loss = Contrastive(3.0)(inputs(variable.value, batch))
     gradient = tape.gradient(loss, variable.value).numpy()
     step = 1e-4
     for place in np.ndindex(z.shape):
@@ -185,7 +188,7 @@ def test_ranking_equals_its_definition(name: str, scale: float) -> None:
     rows = RANKED[name]
     embeddings = np.random.default_rng(4).normal(size=(len(rows.texts), 5)).astype(np.float32)
     batch = batch_arrays(rows)
-    loss = ranking_loss(tf.constant(embeddings), len(rows.own), batch.negative_pairs, scale)
+    loss = CoSENT(scale)(inputs(tf.constant(embeddings), batch))
     assert float(loss) == pytest.approx(ranking_by_hand(rows, embeddings, scale), rel=1e-5)
 
 
@@ -193,8 +196,68 @@ def test_ranking_that_is_right_costs_little_and_one_that_is_wrong_much() -> None
     rows = make_rows(["甲"], ["子"], ["天"], [("甲", "子")], [(0, 2), (1, 2)])
     batch = batch_arrays(rows, hard_negatives=1)
     right, wrong = tf.constant([[1.0, 0], [1, 0], [0, 1]]), tf.constant([[1.0, 0], [0, 1], [1, 0]])
-    keys = (1, batch.negative_pairs)
-    assert float(ranking_loss(right, *keys, 10.0)) == pytest.approx(2 * math.exp(-10), rel=1e-3)
-    assert float(ranking_loss(wrong, *keys, 10.0)) == pytest.approx(
+    loss = CoSENT(10.0)
+    assert float(loss(inputs(right, batch))) == pytest.approx(2 * math.exp(-10), rel=1e-3)
+    assert float(loss(inputs(wrong, batch))) == pytest.approx(
         math.log(1 + math.exp(10) + 1), rel=1e-5
     )
+
+
+@pytest.mark.parametrize("groups_at_once", [7, 50])
+def test_the_loss_in_slices_is_the_whole_loss_with_its_gradient(
+    groups_at_once, monkeypatch
+) -> None:
+    batch = batch_of(None)
+    rows = len(batch.places)
+    assert (batch.column_keys[rows:] == NO_TEXT).all() and len(batch.column_keys) > rows
+    z = tf.constant(np.random.default_rng(1).normal(size=(rows, 4)).astype(np.float32))
+
+    def loss_and_gradient() -> tuple:
+        with tf.GradientTape() as tape:
+            tape.watch(z)
+            loss = 3 * Contrastive(20.0)(inputs(z, batch))
+        return loss, tape.gradient(loss, z)
+
+    whole, of_whole = loss_and_gradient()
+    columns = len(batch.column_keys)
+    monkeypatch.setattr(contrastive, "COMPARED_AT_ONCE", groups_at_once * 2 * columns)
+    loss, gradient = tf.function(loss_and_gradient)()
+    assert float(loss) == pytest.approx(float(whole), rel=1e-5)
+    np.testing.assert_allclose(gradient, of_whole, atol=3e-5)
+
+
+def test_a_recipe_names_the_loss_and_adds_cosent() -> None:
+    batch = batch_of(None)
+    z = tf.constant(np.random.default_rng(1).normal(size=(len(batch.places), 4)), tf.float32)
+
+    def value(**settings) -> float:
+        return float(build_loss(Loss(hard_negatives=2, **settings))(inputs(z, batch)))
+
+    alone, ranking = value(scale=15), value(name="cosent", ranking_scale=7)
+    assert alone == pytest.approx(float(Contrastive(15)(inputs(z, batch))))
+    assert ranking == pytest.approx(float(CoSENT(7)(inputs(z, batch))))
+    both = value(scale=15, ranking=0.25, ranking_scale=7)
+    assert both == pytest.approx(alone + 0.25 * ranking, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"name": "contrastiv"}, "no loss 'contrastiv'; did you mean contrastive?"),
+        ({"options": {"margin": 1}}, "loss.options.margin: the loss contrastive has no options"),
+        ({"name": "cosent", "options": {"a": 1}}, "loss.options.a: the loss cosent has no options"),
+    ],
+)
+def test_a_loss_that_is_not_there_or_does_not_know_an_option_is_refused(settings, message) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        build_loss(Loss(**settings))
+
+
+def test_options_are_the_defaults_with_what_the_recipe_says() -> None:
+    defaults = {"margin": 0.2, "hardest": True}
+    assert read_options(Loss(options={"margin": 1}), defaults) == {"margin": 1, "hardest": True}
+    with pytest.raises(UserError, match=r"loss\.options\.margn: .*did you mean margin\?"):
+        read_options(Loss(options={"margn": 1}), defaults)
+    for wrong in ({"margin": "wide"}, {"hardest": 1}, {"margin": True}):
+        with pytest.raises(UserError, match="expected one like"):
+            read_options(Loss(options=wrong), defaults)

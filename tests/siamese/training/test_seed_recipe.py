@@ -21,7 +21,7 @@ from siamese.encoder.bilstm_keras import build_encoder
 from siamese.encoder.keras_tf import keras
 from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.evaluation.pair_metrics import evaluate_scores, labels_of, pair_scores
-from siamese.training.losses.contrastive import batch_loss
+from siamese.training.loss import LossInputs, build_loss
 from siamese.training.preparation import prepare
 
 VECTORS = SAMPLE / "token_vec_64.txt"
@@ -137,9 +137,7 @@ def test_loss_of_a_batch_is_the_notebooks(ours) -> None:
     rows = sample_rows(data.groups, data.row_groups, RECIPE.sampling, 0, seed=2, epoch=0, step=0)
     batch = make_batch(rows, prepared.vocabulary, RECIPE.text, 0)
     embeddings = encoder.model(batch.parts[0], training=False).numpy()[batch.places]
-    loss = batch_loss(
-        embeddings, batch.column_keys, batch.own_groups, batch.own_keys, RECIPE.loss.scale
-    )
+    loss = build_loss(RECIPE.loss)(LossInputs(embeddings, *batch[3:]))
 
     # The notebook's rows: text1+text2, text2+text1 of one group beside each other.
     interleaved = [text for pair in zip(rows.first, rows.second, strict=True) for text in pair]
