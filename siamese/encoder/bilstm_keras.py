@@ -4,7 +4,7 @@ import numpy as np
 
 from siamese.config.recipe import Encoder
 from siamese.encoder.keras_tf import keras
-from siamese.encoder.layers import AttentionPooling, MaskedPooling, RowDropout
+from siamese.encoder.layers import RowDropout, build_pooling
 
 
 def build_encoder(recipe: Encoder, embeddings: np.ndarray) -> tuple[keras.Model, keras.Model]:
@@ -33,22 +33,18 @@ def build_encoder(recipe: Encoder, embeddings: np.ndarray) -> tuple[keras.Model,
         embeddings_initializer=keras.initializers.Constant(0.0),
         name="characters",
     )
+    pooling = build_pooling(recipe)
     hidden = dropped = characters(ids)
     last = len(recipe.lstm_units)
     for number, units in enumerate(recipe.lstm_units, start=1):
-        sequences = number < last or recipe.pooling != "last"
+        sequences = number < last or pooling is not None
         lstm = keras.layers.LSTM(units, return_sequences=sequences, name=f"lstm{number}")
         bilstm = keras.layers.Bidirectional(lstm, name=f"bilstm{number}")
         hidden, dropped = bilstm(hidden), bilstm(dropped)
         if recipe.dropout:
             dropout = RowDropout(recipe.dropout, salt=number, name=f"dropout{number}")
             dropped = dropout(dropped, noise=noise)
-    if recipe.pooling != "last":
-        name = f"{recipe.pooling}_pooling"
-        if recipe.pooling == "attention":
-            pooling = AttentionPooling(recipe.attention_heads, name=name)
-        else:
-            pooling = MaskedPooling(recipe.pooling, name=name)
+    if pooling is not None:
         hidden, dropped = pooling(hidden), pooling(dropped)
     encoder = keras.Model(ids, hidden, name="encoder")
     encoder.get_layer("characters").set_weights([embeddings])

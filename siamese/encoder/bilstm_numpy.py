@@ -1,9 +1,10 @@
 """Texts' ids -> embeddings on a CPU, in numpy: no TensorFlow to import, to trace or to wait for.
 
-The rows of a batch are put in the order of falling length and their characters are laid out place
-by place: first all first characters, then all second ones of the rows that have one, and so on. A
-step of the LSTM then computes a slice, and no padding. The backward direction takes the places from
-the last to the first, so that it finds the same slices; a row joins it at its own last character.
+The rows of a batch are put in the order of falling length and their characters are laid out by
+position: first all first characters, then all second ones of the rows that have one, and so on. A
+step of the LSTM then computes a slice, and no padding. The backward direction takes the positions
+from the last to the first, so that it finds the same slices; a row joins it at its own last
+character.
 
 What saves the rest of the time:
 
@@ -13,7 +14,7 @@ What saves the rest of the time:
   halves are multiplied into the weights beforehand, and outputs are kept twice as large.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -22,12 +23,12 @@ from siamese.config.recipe import Pooling
 from siamese.encoder.weights import Layer, Weights, heads_of
 
 
-class _Places(NamedTuple):
-    """Where the characters of a batch are: T places, N characters in B rows.
+class _Positions(NamedTuple):
+    """Says where the characters of a batch are: T positions, N characters in B rows.
 
     Attributes:
-        counts: rows that have a character at each place, falling, `[T]`.
-        starts: where each place begins among all characters, `[T]`.
+        counts: rows that have a character at each position, falling, `[T]`.
+        starts: where each position begins among all characters, `[T]`.
         lengths: of the rows, falling, `[B]`.
     """
 
@@ -36,7 +37,7 @@ class _Places(NamedTuple):
     lengths: np.ndarray
 
     def slices(self) -> Iterable[tuple[int, slice]]:
-        """For each place, its number of rows and its slice of the characters."""
+        """Yield each position's number of rows and its slice of the characters."""
         for count, start in zip(self.counts, self.starts, strict=True):
             yield count, slice(start, start + count)
 
@@ -52,7 +53,7 @@ class Inference:
     """
 
     def __init__(self, weights: Weights, pooling: Pooling) -> None:
-        self._pooling = pooling
+        self._pool = _POOLINGS[pooling]
         self._characters = weights.characters
         self._layers = [_rescaled(layer, first=not n) for n, layer in enumerate(weights.layers)]
         # Outputs are twice as large as they should be.
@@ -73,13 +74,13 @@ class Inference:
         lengths = np.count_nonzero(ids, axis=1)
         order = np.argsort(-lengths, kind="stable")
         lengths = lengths[order]
-        by_place = ids[order].T[: lengths.max(initial=0)]
-        has_character = by_place != 0
+        by_position = ids[order].T[: lengths.max(initial=0)]
+        has_character = by_position != 0
         counts = np.count_nonzero(has_character, axis=1)
         starts = np.cumsum(counts) - counts
-        at = _Places(counts.tolist(), starts.tolist(), lengths)
+        at = _Positions(counts.tolist(), starts.tolist(), lengths)
 
-        read = by_place[has_character]
+        read = by_position[has_character]
         self._look_up(read)
         first, *others = self._layers
         outputs = _bidirectional(self._table, read, first.recurrent, at)
@@ -88,7 +89,7 @@ class Inference:
             inputs += layer.bias[:, None]
             outputs = _bidirectional(inputs, None, layer.recurrent, at)
         embeddings = np.empty((len(ids), outputs.shape[1]), np.float32)
-        embeddings[order] = self._pool(outputs, at) / 2
+        embeddings[order] = self._pool(outputs, at, self._attention) / 2
         return embeddings
 
     def _look_up(self, ids: np.ndarray) -> None:
@@ -101,53 +102,9 @@ class Inference:
                 table[new] = self._characters[new] @ kernel + bias
             self._is_known[new] = True
 
-    def _pool(self, outputs: np.ndarray, at: _Places) -> np.ndarray:
-        """`[N, dim]` to `[B, dim]`."""
-        if self._pooling == "attention":
-            return self._attend(outputs, at)
-        pooled = np.zeros((len(at.lengths), outputs.shape[1]), np.float32)
-        if self._pooling == "last":
-            # The forward direction ends at a row's last place, the backward one at its first.
-            units = outputs.shape[1] // 2
-            rows = np.arange(np.count_nonzero(at.lengths))
-            ends = np.array(at.starts, int)[at.lengths[rows] - 1] + rows
-            pooled[rows, :units] = outputs[ends, :units]
-            pooled[rows, units:] = outputs[rows, units:]
-        elif self._pooling == "max":
-            pooled[at.lengths > 0] = -np.inf
-            for count, place in at.slices():
-                np.maximum(pooled[:count], outputs[place], out=pooled[:count])
-        else:
-            for count, place in at.slices():
-                pooled[:count] += outputs[place]
-            pooled /= np.maximum(at.lengths, 1)[:, None].astype(np.float32)
-        return pooled
-
-    def _attend(self, outputs: np.ndarray, at: _Places) -> np.ndarray:
-        """As `AttentionPooling`: the softmax over time, then the weighted sum."""
-        assert self._attention is not None
-        heads = self._attention.shape[1]
-        scores = outputs @ self._attention
-        highest = np.full((len(at.lengths), heads), -np.inf, np.float32)
-        for count, place in at.slices():
-            np.maximum(highest[:count], scores[place], out=highest[:count])
-        total = np.zeros_like(highest)
-        pooled = np.zeros((len(at.lengths), outputs.shape[1]), np.float32)
-        # A product with it gives each output the weight of its head; faster than indexing.
-        spread = heads_of(outputs.shape[1], heads) == np.arange(heads)[:, None]
-        spread = spread.astype(np.float32)
-        for count, place in at.slices():
-            weights = np.exp(scores[place] - highest[:count])
-            total[:count] += weights
-            weighted = weights @ spread
-            weighted *= outputs[place]
-            pooled[:count] += weighted
-        total[at.lengths == 0] = 1
-        return pooled / (total @ spread)
-
 
 def _rescaled(layer: Layer, first: bool) -> Layer:
-    """Weights for `_run`: with halves multiplied in.
+    """Prepare weights for `_run`: with halves multiplied in.
 
     Gates are in the order input, forget, output, candidate. The recurrent kernels become
     `[2, 4, units, units]`.
@@ -163,12 +120,12 @@ def _rescaled(layer: Layer, first: bool) -> Layer:
 
 
 def _bidirectional(
-    inputs: np.ndarray, read: np.ndarray | None, recurrent: np.ndarray, at: _Places
+    inputs: np.ndarray, read: np.ndarray | None, recurrent: np.ndarray, at: _Positions
 ) -> np.ndarray:
-    """Twice the outputs of both directions, float32 `[N, 2 units]`; see `_run`."""
-    characters, places = sum(at.counts), range(len(at.counts))
+    """Compute twice the outputs of both directions, float32 `[N, 2 units]`; see `_run`."""
+    characters, positions = sum(at.counts), range(len(at.counts))
     outputs = np.empty((2, characters, recurrent.shape[3]), np.float32)
-    for direction, steps in enumerate((places, reversed(places))):
+    for direction, steps in enumerate((positions, reversed(positions))):
         _run(inputs[direction], read, recurrent[direction], at, steps, outputs[direction])
     return np.concatenate(list(outputs), axis=1)
 
@@ -177,7 +134,7 @@ def _run(
     inputs: np.ndarray,
     read: np.ndarray | None,
     recurrent: np.ndarray,
-    at: _Places,
+    at: _Positions,
     steps: Iterable[int],
     outputs: np.ndarray,
 ) -> None:
@@ -187,8 +144,8 @@ def _run(
         inputs: products with the input kernel and the bias, float32 `[rows, 4 units]`.
         read: which row of them each character has, `[N]`; None: its own.
         recurrent: float32 `[4, units, units]`.
-        at: the places of the batch.
-        steps: the places in the order that this direction takes them.
+        at: the positions of the batch.
+        steps: the positions in the order that this direction takes them.
         outputs: where twice the outputs go, float32 `[N, units]`.
     """
     units = outputs.shape[1]
@@ -197,8 +154,8 @@ def _run(
     all_gates = np.empty(4 * most * units, np.float32)
     states = np.zeros((most, units), np.float32)
     before, there = 0, 0  # the step before: where its outputs begin, and how many they are
-    for place in steps:
-        count, start = at.counts[place], at.starts[place]
+    for position in steps:
+        count, start = at.counts[position], at.starts[position]
         going_on = min(count, there)
         if read is None:
             taken = inputs[start : start + count]
@@ -221,3 +178,65 @@ def _run(
         np.tanh(c, out=g)
         np.multiply(o, g, out=outputs[start : start + count])
         before, there = start, count
+
+
+def _last(outputs: np.ndarray, at: _Positions, kernel: np.ndarray | None) -> np.ndarray:
+    """Take the final states of both directions."""
+    pooled = np.zeros((len(at.lengths), outputs.shape[1]), np.float32)
+    # The forward direction ends at a row's last position, the backward one at its first.
+    units = outputs.shape[1] // 2
+    rows = np.arange(np.count_nonzero(at.lengths))
+    ends = np.array(at.starts, int)[at.lengths[rows] - 1] + rows
+    pooled[rows, :units] = outputs[ends, :units]
+    pooled[rows, units:] = outputs[rows, units:]
+    return pooled
+
+
+def _mean(outputs: np.ndarray, at: _Positions, kernel: np.ndarray | None) -> np.ndarray:
+    """Average over time, as `MaskedPooling`."""
+    pooled = np.zeros((len(at.lengths), outputs.shape[1]), np.float32)
+    for count, position in at.slices():
+        pooled[:count] += outputs[position]
+    pooled /= np.maximum(at.lengths, 1)[:, None].astype(np.float32)
+    return pooled
+
+
+def _max(outputs: np.ndarray, at: _Positions, kernel: np.ndarray | None) -> np.ndarray:
+    """Take the largest over time, as `MaskedPooling`."""
+    pooled = np.zeros((len(at.lengths), outputs.shape[1]), np.float32)
+    pooled[at.lengths > 0] = -np.inf
+    for count, position in at.slices():
+        np.maximum(pooled[:count], outputs[position], out=pooled[:count])
+    return pooled
+
+
+def _attention(outputs: np.ndarray, at: _Positions, kernel: np.ndarray | None) -> np.ndarray:
+    """Average over time with the softmax of learned scores, as `AttentionPooling`."""
+    assert kernel is not None
+    heads = kernel.shape[1]
+    scores = outputs @ kernel
+    highest = np.full((len(at.lengths), heads), -np.inf, np.float32)
+    for count, position in at.slices():
+        np.maximum(highest[:count], scores[position], out=highest[:count])
+    total = np.zeros_like(highest)
+    pooled = np.zeros((len(at.lengths), outputs.shape[1]), np.float32)
+    # A product with it gives each output the weight of its head; faster than indexing.
+    spread = heads_of(outputs.shape[1], heads) == np.arange(heads)[:, None]
+    spread = spread.astype(np.float32)
+    for count, position in at.slices():
+        weights = np.exp(scores[position] - highest[:count])
+        total[:count] += weights
+        weighted = weights @ spread
+        weighted *= outputs[position]
+        pooled[:count] += weighted
+    total[at.lengths == 0] = 1
+    return pooled / (total @ spread)
+
+
+# Outputs `[N, dim]`, where they are, and the kernel of `AttentionPooling`; to `[B, dim]`.
+_POOLINGS: Mapping[Pooling, Callable[[np.ndarray, _Positions, np.ndarray | None], np.ndarray]] = {
+    "last": _last,
+    "mean": _mean,
+    "max": _max,
+    "attention": _attention,
+}

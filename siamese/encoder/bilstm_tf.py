@@ -12,13 +12,13 @@ reads every text from its own end. Three things save the rest of the time:
   the recurrent kernel's gradient is one matrix product at the end.
 
 The layers hold the weights, and a GPU runs them as they are (cuDNN). Without gradients, see
-`inference.py`.
+`bilstm_numpy.py`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from siamese.config.recipe import Encoder
+from siamese.config.recipe import Encoder, Pooling
 from siamese.encoder.keras_tf import keras, tf
 from siamese.encoder.lstm_gradient import recurrence
 from siamese.encoder.weights import heads_of
@@ -27,14 +27,14 @@ Embed = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 class _Packing(NamedTuple):
-    """Where a batch's characters are in packed order; N characters in B rows, T steps.
+    """Says where a batch's characters are in packed order; N characters in B rows, T steps.
 
     Attributes:
         counts: rows that have a character at each step, int32 `[T]`.
         starts: where each step begins in packed order, int32 `[T]`.
         direction: 0 forward, 1 backward, int32 `[2 N]`.
         row: int32 `[2 N]`.
-        place: of the character in its text, from 0, int32 `[2 N]`.
+        position: of the character in its text, from 0, int32 `[2 N]`.
         lengths: of the rows, int32 `[B]`.
     """
 
@@ -42,38 +42,55 @@ class _Packing(NamedTuple):
     starts: tf.Tensor
     direction: tf.Tensor
     row: tf.Tensor
-    place: tf.Tensor
+    position: tf.Tensor
     lengths: tf.Tensor
 
     def joined(self, hidden: tf.Tensor) -> tf.Tensor:
-        """Both directions' outputs for each character: `[2 N, units]` to `[N, 2 units]`."""
-        row, place = self.characters
-        back = tf.gather(self.lengths, row) - 1 - place
-        forward_at = tf.gather(self.starts, place) + row
+        """Put both directions' outputs of each character together: to `[N, 2 units]`.
+
+        Args:
+            hidden: float32 `[2 N, units]`.
+        """
+        row, position = self.characters
+        back = tf.gather(self.lengths, row) - 1 - position
+        forward_at = tf.gather(self.starts, position) + row
         backward_at = tf.gather(self.starts, back) + tf.gather(self.counts, back) + row
         both = tf.gather(hidden, tf.stack([forward_at, backward_at], axis=1))
         return tf.reshape(both, [-1, 2 * hidden.shape[1]])
 
+    def segments(self, reduce: Callable[..., tf.Tensor], hidden: tf.Tensor) -> tf.Tensor:
+        """Reduce over time: `[2 N, units]` to `[B, 2 units]`.
+
+        Args:
+            reduce: such as `tf.math.unsorted_segment_sum`.
+            hidden: float32 `[2 N, units]`.
+        """
+        rows = tf.size(self.lengths)
+        reduced = reduce(hidden, 2 * self.row + self.direction, 2 * rows)
+        return tf.reshape(reduced, [rows, 2 * hidden.shape[1]])
+
     @property
     def characters(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """The row and the place of each character, in the order the forward direction reads."""
+        """The row and the position of each character, in the order of the forward direction."""
         forward = self.direction == 0
-        return self.row[forward], self.place[forward]
+        return self.row[forward], self.position[forward]
 
 
 def _pack(lengths: tf.Tensor) -> _Packing:
-    """Lengths of the rows, falling, int32 `[B]`."""
+    """Pack rows of these lengths, falling, int32 `[B]`."""
     active = tf.range(tf.maximum(tf.reduce_max(lengths), 1))[:, None] < lengths
     counts = tf.reduce_sum(tf.cast(active, tf.int32), axis=1)
     both = tf.tile(active[:, None], [1, 2, 1])
     step, direction, row = tf.unstack(tf.where(both, name="packed"), axis=1)
     step, direction, row = (tf.cast(index, tf.int32) for index in (step, direction, row))
-    place = tf.where(direction == 0, step, tf.gather(lengths, row) - 1 - step)
-    return _Packing(counts, 2 * tf.cumsum(counts, exclusive=True), direction, row, place, lengths)
+    position = tf.where(direction == 0, step, tf.gather(lengths, row) - 1 - step)
+    return _Packing(
+        counts, 2 * tf.cumsum(counts, exclusive=True), direction, row, position, lengths
+    )
 
 
 def build_embed(model: keras.Model, recipe: Encoder) -> Embed:
-    """A function that computes what a model does: on a GPU its layers, elsewhere `build_packed`.
+    """Build what computes a model's embeddings: on a GPU its layers, elsewhere `build_packed`.
 
     Arguments and the function are those of `build_packed`.
     """
@@ -84,7 +101,7 @@ def build_embed(model: keras.Model, recipe: Encoder) -> Embed:
 
 
 def build_packed(model: keras.Model, recipe: Encoder) -> Embed:
-    """A function that computes what the encoder does.
+    """Build a function that computes what the encoder with dropout does.
 
     Args:
         model: of `build_encoder`, the one with dropout; its weights are used as they are when the
@@ -96,6 +113,7 @@ def build_packed(model: keras.Model, recipe: Encoder) -> Embed:
         is drawn from, uint32 `[batch]`; to float32 `[batch, dim]`.
     """
     characters = model.get_layer("characters")
+    pooling = _POOLINGS[recipe.pooling]
     layers = [model.get_layer(f"bilstm{n + 1}") for n in range(len(recipe.lstm_units))]
 
     def embed(ids: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
@@ -103,7 +121,7 @@ def build_packed(model: keras.Model, recipe: Encoder) -> Embed:
         order = tf.argsort(lengths, direction="DESCENDING", stable=True)
         ids, noise = tf.gather(ids, order), tf.gather(noise, order)
         at = _pack(tf.gather(lengths, order))
-        packed_ids = tf.gather_nd(ids, tf.stack([at.row, at.place], axis=1))
+        packed_ids = tf.gather_nd(ids, tf.stack([at.row, at.position], axis=1))
         # What the first layer reads: each character of the batch once, and where it stands.
         distinct, read = tf.unique(packed_ids)
         inputs = tf.gather(tf.convert_to_tensor(characters.embeddings), distinct)
@@ -117,54 +135,53 @@ def build_packed(model: keras.Model, recipe: Encoder) -> Embed:
             table = tf.reshape(table, [-1, kernel.shape[2]])
             projected = tf.gather(table, read + at.direction * tf.shape(inputs)[0])
             hidden = recurrence(projected, recurrent, at.counts)
-            is_state = number == len(layers) and recipe.pooling == "last"
-            if is_state:
-                hidden = _last(hidden, at)
+            is_last = number == len(layers)
+            if is_last and pooling.before_dropout:
+                hidden = pooling.pool(hidden, at, model)
             if recipe.dropout:
                 dropout: Any = model.get_layer(f"dropout{number}")
-                if is_state:
+                if is_last and pooling.before_dropout:
                     hidden = dropout(hidden, noise=noise)
                 else:
-                    hidden = dropout.packed(hidden, noise, at.row, at.place, at.direction)
-            if number < len(layers):
+                    hidden = dropout.packed(hidden, noise, at.row, at.position, at.direction)
+            if not is_last:
                 inputs = at.joined(hidden)
-                read = tf.gather(at.starts, at.place) // 2 + at.row
-        if recipe.pooling == "attention":
-            pooling: Any = model.get_layer("attention_pooling")
-            hidden = _attend(hidden, at, tf.convert_to_tensor(pooling.kernel))
-        elif recipe.pooling != "last":
-            hidden = _pool(hidden, at, recipe.pooling)
+                read = tf.gather(at.starts, at.position) // 2 + at.row
+        if not pooling.before_dropout:
+            hidden = pooling.pool(hidden, at, model)
         return tf.gather(hidden, tf.argsort(order))
 
     return embed
 
 
-def _last(hidden: tf.Tensor, at: _Packing) -> tf.Tensor:
-    """The final states of both directions `[B, 2 units]`; zeros for a row without characters."""
+def _last(hidden: tf.Tensor, at: _Packing, model: keras.Model) -> tf.Tensor:
+    """Take the final states of both directions; zeros for a row without characters."""
     rows = tf.range(tf.size(at.lengths))
     end = tf.maximum(at.lengths - 1, 0)
     start = tf.gather(at.starts, end)
-    places = tf.stack([start + rows, start + tf.gather(at.counts, end) + rows], axis=1)
+    ends = tf.stack([start + rows, start + tf.gather(at.counts, end) + rows], axis=1)
     # Behind all outputs stand the zeros.
-    places = tf.where(at.lengths[:, None] > 0, places, tf.size(at.row))
-    states = tf.gather(tf.pad(hidden, [[0, 1], [0, 0]]), places)
+    ends = tf.where(at.lengths[:, None] > 0, ends, tf.size(at.row))
+    states = tf.gather(tf.pad(hidden, [[0, 1], [0, 0]]), ends)
     return tf.reshape(states, [-1, 2 * hidden.shape[1]])
 
 
-def _pool(hidden: tf.Tensor, at: _Packing, method: str) -> tf.Tensor:
-    """As `MaskedPooling`: `[2 N, units]` to `[B, 2 units]`."""
-    rows = tf.size(at.lengths)
-    segments = 2 * at.row + at.direction
-    width = 2 * hidden.shape[1]
-    if method == "max":
-        pooled = tf.reshape(tf.math.unsorted_segment_max(hidden, segments, 2 * rows), [rows, width])
-        return tf.where(at.lengths[:, None] > 0, pooled, 0.0)
-    sums = tf.reshape(tf.math.unsorted_segment_sum(hidden, segments, 2 * rows), [rows, width])
+def _mean(hidden: tf.Tensor, at: _Packing, model: keras.Model) -> tf.Tensor:
+    """Average over time, as `MaskedPooling`."""
+    sums = at.segments(tf.math.unsorted_segment_sum, hidden)
     return sums / tf.cast(tf.maximum(at.lengths, 1), tf.float32)[:, None]
 
 
-def _attend(hidden: tf.Tensor, at: _Packing, kernel: tf.Tensor) -> tf.Tensor:
-    """As `AttentionPooling`: `[2 N, units]` to `[B, 2 units]`."""
+def _max(hidden: tf.Tensor, at: _Packing, model: keras.Model) -> tf.Tensor:
+    """Take the largest over time, as `MaskedPooling`."""
+    largest = at.segments(tf.math.unsorted_segment_max, hidden)
+    return tf.where(at.lengths[:, None] > 0, largest, 0.0)
+
+
+def _attention(hidden: tf.Tensor, at: _Packing, model: keras.Model) -> tf.Tensor:
+    """Average over time with learned weights, as `AttentionPooling`."""
+    layer: Any = model.get_layer("attention_pooling")
+    kernel = tf.convert_to_tensor(layer.kernel)
     rows = tf.size(at.lengths)
     row, _ = at.characters
     outputs = at.joined(hidden)
@@ -174,3 +191,23 @@ def _attend(hidden: tf.Tensor, at: _Packing, kernel: tf.Tensor) -> tf.Tensor:
     weights = parts / tf.gather(tf.math.unsorted_segment_sum(parts, row, rows), row)
     of_units = tf.gather(weights, heads_of(outputs.shape[1], kernel.shape[1]), axis=1)
     return tf.math.unsorted_segment_sum(outputs * of_units, row, rows)
+
+
+class _Pooling(NamedTuple):
+    """How outputs become an embedding.
+
+    Attributes:
+        pool: outputs `[2 N, units]`, where they are, and the model; to `[B, 2 units]`.
+        before_dropout: Keras's last LSTM pools itself, so that its dropout comes after.
+    """
+
+    pool: Callable[[tf.Tensor, _Packing, keras.Model], tf.Tensor]
+    before_dropout: bool = False
+
+
+_POOLINGS: Mapping[Pooling, _Pooling] = {
+    "last": _Pooling(_last, before_dropout=True),
+    "mean": _Pooling(_mean),
+    "max": _Pooling(_max),
+    "attention": _Pooling(_attention),
+}

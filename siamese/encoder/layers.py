@@ -1,14 +1,31 @@
-"""The Keras layers of the encoder: pooling and dropout."""
+"""The Keras layers of the encoder: pooling (this family's only place for it) and dropout."""
 
 from typing import Any
 
 import numpy as np
 
+from siamese.config.recipe import Encoder
 from siamese.encoder.keras_tf import keras, tf
 from siamese.encoder.weights import heads_of
 
 # Spreads positions over all 32 bits before they are mixed in.
 _TIME = 0x85EBCA6B
+
+
+def build_pooling(recipe: Encoder) -> keras.layers.Layer | None:
+    """Build the pooling layer that a recipe names, or None: the last LSTM returns its final states.
+
+    Args:
+        recipe: the recipe's section.
+    """
+    name = f"{recipe.pooling}_pooling"
+    layers = {
+        "last": lambda: None,
+        "mean": lambda: MaskedPooling("mean", name=name),
+        "max": lambda: MaskedPooling("max", name=name),
+        "attention": lambda: AttentionPooling(recipe.attention_heads, name=name),
+    }
+    return layers[recipe.pooling]()
 
 
 @keras.saving.register_keras_serializable(package="siamese")
@@ -45,20 +62,20 @@ class MaskedPooling(keras.layers.Layer):
         return keras.ops.where(count > 0, lowest, 0)
 
     def compute_mask(self, inputs: tf.Tensor, mask: tf.Tensor | None = None) -> None:
-        """The result has no time axis, and so no mask."""
+        """Return None: the result has no time axis, and so no mask."""
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
-        """`[batch, dim]`."""
+        """Return `[batch, dim]`."""
         return (input_shape[0], input_shape[2])
 
     def get_config(self) -> dict:
-        """What the layer is rebuilt from."""
+        """Return what the layer is rebuilt from."""
         return {**super().get_config(), "method": self.method}
 
 
 @keras.saving.register_keras_serializable(package="siamese")
 class AttentionPooling(keras.layers.Layer):
-    """The mean of a sequence over time with learned weights, padding left out.
+    """Averages a sequence over time with learned weights, padding left out.
 
     Each head has one part of the outputs, and weights for it that are the softmax over time
     of a linear function of all outputs (Lin et al., 2017, with one layer and without the penalty).
@@ -94,19 +111,19 @@ class AttentionPooling(keras.layers.Layer):
         return keras.ops.sum(inputs * of_units, axis=1)
 
     def compute_mask(self, inputs: tf.Tensor, mask: tf.Tensor | None = None) -> None:
-        """The result has no time axis, and so no mask."""
+        """Return None: the result has no time axis, and so no mask."""
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
-        """`[batch, dim]`."""
+        """Return `[batch, dim]`."""
         return (input_shape[0], input_shape[2])
 
     def get_config(self) -> dict:
-        """What the layer is rebuilt from."""
+        """Return what the layer is rebuilt from."""
         return {**super().get_config(), "heads": self.heads}
 
 
 class RowDropout(keras.layers.Layer):
-    """Dropout whose mask is a pure function of the row's noise, the position and the unit.
+    """Drops outputs by a mask that is a pure function of the row's noise, position and unit.
 
     So the mask of a row does not depend on which worker or micro-batch holds it, is the same when
     the row is run again, and needs no state in a checkpoint. (A hash of integers takes the place
@@ -129,63 +146,68 @@ class RowDropout(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         """Drop some of the inputs."""
-        noise = _mixed(tf.bitwise.bitwise_xor(noise, self._salt()))
+        drawn = self._drawn(noise)
         if len(inputs.shape) == 3:
-            time = tf.cast(tf.range(tf.shape(inputs)[1]), tf.uint32)
-            noise = _mixed(
-                tf.bitwise.bitwise_xor(noise[:, None], time * tf.constant(_TIME, tf.uint32))
-            )
-        odd, shift = tf.unstack(tf.constant(self._units(inputs.shape[-1]), tf.uint32))
-        return self._dropped(inputs, noise[..., None] * odd + shift)
+            drawn = _at_position(drawn[:, None], tf.range(tf.shape(inputs)[1]))
+        return self._dropped(inputs, drawn, *self._units(inputs.shape[-1]))
 
     def packed(
         self,
         inputs: tf.Tensor,
         noise: tf.Tensor,
         row: tf.Tensor,
-        place: tf.Tensor,
+        position: tf.Tensor,
         direction: tf.Tensor,
     ) -> tf.Tensor:
-        """Drop the same of outputs in packed order (`packed.py`).
+        """Drop from outputs in packed order (`bilstm_tf.py`) what `call` drops.
 
         Args:
-            inputs: float `[places, units]`; of the two directions' `[batch, time, 2 units]`.
+            inputs: float `[outputs, units]`; of the two directions' `[batch, time, 2 units]`.
             noise: uint32 `[batch]`.
-            row: of each, int32 `[places]`.
-            place: in time, int32 `[places]`.
-            direction: 0 or 1, int32 `[places]`.
+            row: of each output, int32 `[outputs]`.
+            position: in time, int32 `[outputs]`.
+            direction: 0 or 1, int32 `[outputs]`.
         """
-        salted = tf.bitwise.bitwise_xor(noise, self._salt())
-        time = tf.cast(place, tf.uint32) * tf.constant(_TIME, tf.uint32)
-        own = _mixed(tf.bitwise.bitwise_xor(tf.gather(_mixed(salted), row), time))
-        units = self._units(2 * inputs.shape[-1]).reshape(2, 2, -1)
-        odd, shift = (tf.gather(tf.constant(of_both, tf.uint32), direction) for of_both in units)
-        return self._dropped(inputs, own[:, None] * odd + shift)
+        drawn = _at_position(tf.gather(self._drawn(noise), row), position)
+        of_units = self._units(2 * inputs.shape[-1])
+        odd, shift = (tf.gather(tf.reshape(each, [2, -1]), direction) for each in of_units)
+        return self._dropped(inputs, drawn, odd, shift)
 
-    def _salt(self) -> tf.Tensor:
-        return tf.constant(self.salt * 0x9E3779B1 % 2**32, tf.uint32)
+    def _drawn(self, noise: tf.Tensor) -> tf.Tensor:
+        """Draw a number for each row, uint32 `[batch]`."""
+        salt = tf.constant(self.salt * 0x9E3779B1 % 2**32, tf.uint32)
+        return _mixed(tf.bitwise.bitwise_xor(noise, salt))
 
-    def _units(self, count: int) -> np.ndarray:
-        """An odd factor and a summand for each unit, `[2, count]`."""
+    def _units(self, count: int) -> list[tf.Tensor]:
+        """Return an odd factor and a summand for each unit, uint32 `[count]` each."""
         units = np.random.default_rng(self.salt).integers(2**32, size=(2, count))
         units[0] |= 1
-        return units
+        return tf.unstack(tf.constant(units, tf.uint32))
 
-    def _dropped(self, inputs: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
-        drawn = _xor(drawn, 15) * tf.constant(0x846CA68B, tf.uint32)
+    def _dropped(
+        self, inputs: tf.Tensor, drawn: tf.Tensor, odd: tf.Tensor, shift: tf.Tensor
+    ) -> tf.Tensor:
+        """Drop from inputs with units by what was drawn for them without units."""
+        drawn = _xor(drawn[..., None] * odd + shift, 15) * tf.constant(0x846CA68B, tf.uint32)
         kept = drawn >= tf.constant(int(self.rate * 2**32), tf.uint32)
         return tf.where(kept, inputs / (1 - self.rate), tf.zeros_like(inputs))
 
 
+def _at_position(drawn: tf.Tensor, position: tf.Tensor) -> tf.Tensor:
+    """Draw a number for each position from that of its row, uint32."""
+    time = tf.cast(position, tf.uint32) * tf.constant(_TIME, tf.uint32)
+    return _mixed(tf.bitwise.bitwise_xor(drawn, time))
+
+
 def _mixed(values: tf.Tensor) -> tf.Tensor:
-    """A hash of each uint32."""
+    """Hash each uint32."""
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
         values = _xor(values, shift) * tf.constant(factor, tf.uint32)
     return _xor(values, 16)
 
 
 def _xor(values: tf.Tensor, shift: int) -> tf.Tensor:
-    """The values with their upper bits mixed into the lower ones."""
+    """Mix the values' upper bits into the lower ones."""
     return tf.bitwise.bitwise_xor(
         values, tf.bitwise.right_shift(values, tf.constant(shift, tf.uint32))
     )

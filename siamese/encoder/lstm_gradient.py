@@ -15,7 +15,7 @@ def recurrence(projected: tf.Tensor, recurrent: tf.Tensor, counts: tf.Tensor) ->
 
     Args:
         projected: each character's product with the input kernel and the bias, in packed order
-            (see `packed.py`), float32 `[2 N, 4 units]`.
+            (see `bilstm_tf.py`), float32 `[2 N, 4 units]`.
         recurrent: the recurrent kernels, float32 `[2, units, 4 units]`.
         counts: rows at each step, falling, int32 `[steps]`; their sum is N.
 
