@@ -52,7 +52,7 @@ def test_a_run_killed_at_any_step_and_resumed_ends_with_the_same_weights(
             raise KilledError
         return sample_rows(*args, **kwargs)
 
-    monkeypatch.setattr("siamese.training.loop.sample_rows", dying)
+    monkeypatch.setattr("siamese.training.batches.sample_rows", dying)
     with pytest.raises(KilledError):
         run_in(tmp_path / "b")
     monkeypatch.undo()

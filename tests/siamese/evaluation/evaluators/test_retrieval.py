@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from siamese.data.group import Group
 from siamese.errors import UserError
-from siamese.evaluation.retrieval import evaluate_retrieval
+from siamese.evaluation.evaluators.retrieval import evaluate_retrieval
 
 
 def by_hand(groups: list[Group], vectors: dict[str, np.ndarray]) -> list[int]:
