@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from siamese.config.explanation import explain_settings
 from siamese.config.metrics import METRICS
 from siamese.config.yaml_files import nearest, parse_yaml, read_settings
 from siamese.errors import UserError
@@ -220,8 +221,7 @@ def load_recipe(name_or_file: str, overrides: Sequence[str] = (), stored: bool =
     Args:
         name_or_file: the name of an embedded recipe, or a path that ends in `.yaml`.
         overrides: of single settings, each `section.key=value`.
-        stored: the recipe is that of a model or a run, whose metric may have been one of an
-            evaluator that is not known here.
+        stored: it is that of a model or a run, whose evaluator may not be known here.
 
     Raises:
         UserError: there is no such recipe, it is not YAML, or settings are wrong; every wrong
@@ -296,35 +296,5 @@ def setting_keys() -> list[str]:
 
 
 def explain(error: ValidationError) -> list[str]:
-    """One line for each wrong setting, in words."""
-    lines: dict[str, str] = {}
-    for problem in error.errors():
-        section: type[Section] = Recipe
-        path: list[str] = []
-        for part in map(str, problem["loc"]):
-            path.append(part)
-            field = section.model_fields.get(part)
-            kind = field.annotation if field else None
-            if not (isinstance(kind, type) and issubclass(kind, Section)):
-                break  # what follows is the position inside a list or a union
-            section = kind
-        key = ".".join(path)
-        if problem["type"] == "extra_forbidden":
-            lines[key] = f"{key}: unknown key{nearest(path[-1], list(section.model_fields))}"
-        elif problem["type"] == "value_error":
-            lines[problem["msg"]] = problem["msg"].removeprefix("Value error, ")
-        elif key in lines:
-            lines[key] += f", or {_in_words(problem)}"
-        else:
-            lines[key] = f"{key}={problem['input']!r}: {_in_words(problem)}"
-    return list(lines.values())
-
-
-def _in_words(problem: Any) -> str:
-    """Pydantic's message, in the words of a recipe."""
-    words = {
-        "model_type": "this is a section, not a setting: write section.key=value",
-        "tuple_type": "input should be a list such as [128] or [256,64]",
-    }
-    message = problem["msg"]
-    return words.get(problem["type"], message[0].lower() + message[1:])
+    """Put each wrong setting of a recipe into one line."""
+    return explain_settings(error, Recipe)

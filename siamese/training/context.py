@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from siamese.evaluation.pair_metrics import PairMetrics
 from siamese.progress import progress
 from siamese.training.checkpoint import checkpoint_folders, remove_old_checkpoints
 from siamese.training.execution import Execution
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 SaveCheckpoint = Callable[[Path], None]
 # Called with the number of units done since the last call, and a note.
 Advance = Callable[..., None]
+
+_SPEEDS = ("groups_per_second", "train_seconds", "input_seconds", "evaluation_seconds")
+# The figures of every evaluation.
+_USUAL = {"loss", *_SPEEDS, *(field.name for field in fields(PairMetrics))}
 
 
 class Context(Protocol):
@@ -53,8 +59,7 @@ class Context(Protocol):
         """Report an evaluation. Called by all workers together, after its checkpoint.
 
         Args:
-            evaluation: its figures by name, with `epoch`, `step`, `is_best` and `metric`, the name
-                of the figure that picks the best epoch.
+            evaluation: its figures by name, with `epoch`, `step` and `is_best`.
         """
 
     def latest_checkpoint(self) -> Path | None:
@@ -115,12 +120,16 @@ def print_evaluation(evaluation: Mapping[str, Any]) -> None:
         evaluation: as in `Context.report`.
     """
     best = "  best so far" if evaluation["is_best"] else ""
-    metric = evaluation["metric"]
-    picks = "" if metric in ("roc_auc", "accuracy") else f"{metric} {evaluation[metric]:.4f}  "
+    # Those of retrieval, or of a user's own evaluator.
+    others = "".join(
+        f"{name} {value:.4f}  "
+        for name, value in evaluation.items()
+        if isinstance(value, float) and name not in _USUAL
+    )
     print(
-        f"epoch {evaluation['epoch']:>2}  loss {evaluation['loss']:.4f}  {picks}"
+        f"epoch {evaluation['epoch']:>2}  loss {evaluation['loss']:.4f}  "
         f"roc_auc {evaluation['roc_auc']:.4f}  accuracy {evaluation['accuracy']:.4f} at "
-        f"threshold {evaluation['threshold']:.3f}  "
+        f"threshold {evaluation['threshold']:.3f}  {others}"
         f"{evaluation['groups_per_second']:,.0f} groups/s, "
         f"{evaluation['train_seconds']:.1f} s + {evaluation['evaluation_seconds']:.1f} s "
         f"evaluation{best}",

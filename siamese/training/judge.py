@@ -19,7 +19,7 @@ from siamese.training.gather import Gather
 # Texts that a worker encodes between two heartbeats.
 ENCODED_PER_HEARTBEAT = 8192
 # What the log puts beside the figures of an evaluation.
-_TAKEN = ("event", "epoch", "step", "is_best", "metric", "loss")
+_TAKEN = ("event", "epoch", "step", "is_best", "loss")
 
 
 @dataclass(frozen=True)

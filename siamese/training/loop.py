@@ -14,10 +14,10 @@ from siamese.training.context import Context
 from siamese.training.gather import Gather, build_gather
 from siamese.training.judge import Judge, Judgement
 from siamese.training.memory_error import explaining_memory_errors
-from siamese.training.model import ModelInTraining, build_model
 from siamese.training.parts import Parts
 from siamese.training.preparation import Prepared
 from siamese.training.run_log import RunLog
+from siamese.training.state import TrainingState, build_state
 
 # Lines per epoch in the log, and so points per epoch of the loss curve.
 LOGGED_PER_EPOCH = 20
@@ -58,37 +58,37 @@ def fit(
     batches = Batches(recipe, data, prepared.vocabulary, context.rank, context.world_size)
     with explaining_memory_errors(recipe, context.memory_mb):
         total_steps = batches.per_epoch * epochs
-        model = build_model(context.strategy, recipe, prepared, parts.loss, total_steps)
+        state = build_state(context.strategy, recipe, prepared, parts.loss, total_steps)
         gather = build_gather(context.strategy)
-        judge = Judge(context, gather, model.encoder, recipe.evaluation, parts.evaluators or ())
-        checkpoint = context.latest_checkpoint()
-        at = model.load(checkpoint) if checkpoint else Progress()
+        judge = Judge(context, gather, state.encoder, recipe.evaluation, parts.evaluators or ())
+        if checkpoint := context.latest_checkpoint():
+            state.load(checkpoint)
+        at = state.at
         with RunLog(context, recipe, parts.trackers or (), at) as log:
             while at.epoch < epochs and at.epoch - at.best_epoch < patience:
-                trained = _train_epoch(context, recipe, model, batches, gather, at, log)
+                trained = _train_epoch(context, recipe, state, batches, gather, log)
                 start = time.perf_counter()
-                model.encoder.refresh()
+                state.encoder.refresh()
                 found = judge(pairs)
                 is_best = judge.metric.is_better(found.value, at.best_metric)
                 if is_best:
-                    _keep(context, model, pairs, found, at)
+                    _keep(context, state, pairs, found)
                 seconds = {"evaluation_seconds": time.perf_counter() - start}
                 figures = {**found.figures, **trained, **seconds}
                 log.write("evaluation", figures)
                 at.epoch += 1
-                context.checkpoint(at.step, lambda folder: model.save(folder, at))
+                context.checkpoint(at.step, state.save)
                 stands = {"epoch": at.epoch, "step": at.step, "is_best": is_best}
-                context.report({**stands, "metric": judge.metric.key, **figures})
+                context.report({**stands, **figures})
     return at
 
 
 def _train_epoch(
     context: Context,
     recipe: Recipe,
-    model: ModelInTraining,
+    state: TrainingState,
     batches: Batches,
     gather: Gather,
-    at: Progress,
     log: RunLog,
 ) -> dict[str, float]:
     """Take the steps that are left of the epoch.
@@ -96,6 +96,7 @@ def _train_epoch(
     Returns:
         The mean loss of the whole epoch, and the speed of what was left of it.
     """
+    at = state.at
     start, waited = time.perf_counter(), 0.0
     steps, size = batches.per_epoch, recipe.sampling.batch_groups
     first = at.step - at.epoch * steps
@@ -108,7 +109,7 @@ def _train_epoch(
         coming = batches.of_epoch(at.epoch, first)
         for step, (batch, seconds) in enumerate(coming, start=first + 1):
             waited += seconds
-            recent.append(model.train_step(batch))
+            recent.append(state.train_step(batch))
             at.step += 1
             context.heartbeat()
             is_due = every is not None and at.step % every == 0
@@ -118,10 +119,10 @@ def _train_epoch(
                 at.epoch_loss += float(losses.sum())
                 loss = _checked(float(losses.mean()), at)
                 note = f"loss {loss:.3f}"
-                rate = float(model.optimizer.learning_rate)
+                rate = float(state.optimizer.learning_rate)
                 log.write("train", {"loss": loss, "learning_rate": rate})
             if is_due and step < steps:
-                context.checkpoint(at.step, lambda folder: model.save(folder, at))
+                context.checkpoint(at.step, state.save)
             advance(size, note)
     mean, at.epoch_loss = at.epoch_loss / steps, 0.0
     trained = time.perf_counter() - start
@@ -133,12 +134,11 @@ def _train_epoch(
     }
 
 
-def _keep(
-    context: Context, model: ModelInTraining, pairs: list[Pair], found: Judgement, at: Progress
-) -> None:
+def _keep(context: Context, state: TrainingState, pairs: list[Pair], found: Judgement) -> None:
     """Keep the model as the best one so far, with its threshold, figures and scores."""
+    at = state.at
     at.best_metric, at.best_epoch = found.value, at.epoch + 1
-    encoder = model.encoder
+    encoder = state.encoder
     encoder.threshold = found.threshold
     encoder.metrics = {"epoch": at.epoch + 1, "step": at.step, **found.figures}
     if context.rank == 0:

@@ -88,8 +88,9 @@ class MLflow:
 
     def close(self, finished: bool) -> None:
         """Log what waits, and set the run's status."""
+        self._attempt(self._send)
         status = "FINISHED" if finished else "FAILED"
-        self._attempt(lambda: (self._send(), self._client.set_terminated(self._run_id, status)))
+        self._attempt(lambda: self._client.set_terminated(self._run_id, status))
         if self._waiting:
             print(
                 f"MLflow at {self._uri}: {len(self._waiting):,} figures could not be logged. "

@@ -19,6 +19,8 @@ class TensorBoard:
         """Begin an event file; drop the events after `step` from those that are there."""
         from siamese.encoder.keras_tf import tf
 
+        for left in run.tensorboard.glob(".*"):  # by a kill in the middle of this
+            left.unlink()
         for path in sorted(run.tensorboard.glob("events.out.tfevents.*")):
             _forget_after(path, step)
         self._scalar = tf.summary.scalar
@@ -45,14 +47,13 @@ def _forget_after(path: Path, step: int) -> None:
     """Rewrite an event file without the events after a step; one that is left empty is removed."""
     from siamese.encoder.keras_tf import tf
 
-    events = list(_read(path))
-    kept = [event for event in events if event.step <= step]
+    kept = [event for event in _read(path) if event.step <= step]
     if not any(event.HasField("summary") for event in kept):
         path.unlink()
-    elif len(kept) < len(events):
-        with replacing(path) as beside, tf.io.TFRecordWriter(str(beside)) as writer:
-            for event in kept:
-                writer.write(event.SerializeToString())
+        return
+    with replacing(path) as beside, tf.io.TFRecordWriter(str(beside)) as writer:
+        for event in kept:
+            writer.write(event.SerializeToString())
 
 
 def _read(path: Path) -> Iterator["tf.compat.v1.Event"]:

@@ -1,4 +1,4 @@
-"""The model that a run trains: its encoder, its optimizer, its step."""
+"""The state of a run: its model, its optimizer, and where it stands."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,39 +15,41 @@ from siamese.training.preparation import Prepared
 from siamese.training.step import TrainStep, build_cached_step, build_plain_step
 
 
-@dataclass(frozen=True)
-class ModelInTraining:
-    """What a training step changes, and what takes the step.
+@dataclass
+class TrainingState:
+    """What training changes, and what takes a step.
 
     Attributes:
         model: without dropout; holds the weights.
         optimizer: built for them.
         train_step: takes this worker's share of a batch, returns its part of the mean loss.
-        encoder: judges and saves the weights; `refresh` takes up those of the model.
+        encoder: judges and saves the weights; its `refresh` takes up those of the model.
+        at: where the run stands.
     """
 
     model: keras.Model
     optimizer: keras.optimizers.Optimizer
     train_step: TrainStep
     encoder: SentenceEncoder
+    at: Progress
 
-    def save(self, folder: Path, at: Progress) -> None:
+    def save(self, folder: Path) -> None:
         """Write a checkpoint; see `save_checkpoint`."""
-        save_checkpoint(folder, self.model, self.optimizer, at)
+        save_checkpoint(folder, self.model, self.optimizer, self.at)
 
-    def load(self, folder: Path) -> Progress:
+    def load(self, folder: Path) -> None:
         """Take up a checkpoint; see `load_checkpoint`."""
-        return load_checkpoint(folder, self.model, self.optimizer)
+        self.at = load_checkpoint(folder, self.model, self.optimizer)
 
 
-def build_model(
+def build_state(
     strategy: tf.distribute.Strategy,
     recipe: Recipe,
     prepared: Prepared,
     loss: Any,
     total_steps: int,
-) -> ModelInTraining:
-    """Build the model, with the random weights that the recipe's seed gives.
+) -> TrainingState:
+    """Build the state that a run begins in; its random weights follow from the recipe's seed.
 
     Args:
         strategy: how the workers are connected.
@@ -71,4 +73,4 @@ def build_model(
         recipe.loss,
     )
     encoder = SentenceEncoder.of_model(model, prepared.vocabulary, recipe)
-    return ModelInTraining(model, optimizer, train_step, encoder)
+    return TrainingState(model, optimizer, train_step, encoder, Progress())
