@@ -84,7 +84,7 @@ class RayContext(LocalContext):
         yield self._teller.advance
         self._teller.end()
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Tell the watchdog and the driver."""
         self._beat()
         self._teller.alive()
@@ -94,14 +94,14 @@ class RayContext(LocalContext):
         if self.rank == 0:
             self._teller.check()
             super().checkpoint(step, save)
-        self.beat()
+        self.heartbeat()
 
     def report(self, evaluation: dict[str, Any]) -> None:
         """To the driver, and to Ray Train's callbacks."""
         if self.rank == 0:
             self._teller.evaluation(evaluation)
         ray.train.report(evaluation)
-        self.beat()
+        self.heartbeat()
 
     def latest_checkpoint(self) -> Path | None:
         """The newest one that the first worker sees."""
