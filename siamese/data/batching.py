@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from siamese.config.recipe import Text
-from siamese.data.sampling import Rows
+from siamese.data.rows import Rows
 from siamese.text.vocabulary import Vocabulary
 
 # Stands for a hard negative that a group does not have: no row is compared with it.
@@ -16,7 +16,7 @@ NO_TEXT = np.iinfo(np.int64).min
 
 
 class Batch(NamedTuple):
-    """One worker's share of a batch: B groups, R rows (see `sampling.Rows`).
+    """One worker's share of a batch: B groups, R rows (see `rows.Rows`).
 
     Attributes:
         parts: characters of the rows, sorted by length; each part is int32 `[rows, time]`, and
@@ -60,10 +60,12 @@ def make_batch(
     groups = len(rows.own)
     own = [key for keys in rows.own for key in keys]
     keys = _hash([*texts, *own])
-    columns = groups * (2 + hard_negatives) + len(rows.lone)
+    columns = groups * (2 + hard_negatives) + len(rows.single_texts)
     column_keys = np.full(columns, NO_TEXT)
     column_keys[: len(texts)] = keys[: len(texts)]
-    negative_pairs = np.full((2 * groups * hard_negatives + len(rows.lone) // 2, 2), -1, np.int32)
+    negative_pairs = np.full(
+        (2 * groups * hard_negatives + len(rows.single_texts) // 2, 2), -1, np.int32
+    )
     negative_pairs[: len(rows.negative_pairs)] = rows.negative_pairs
     order = np.argsort([len(t) for t in texts], kind="stable")
     places = np.empty(len(texts), np.int32)

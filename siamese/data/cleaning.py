@@ -74,7 +74,7 @@ def cleaned(groups: Iterator[Group], where: object, counts: ReadingCounts) -> It
                 yield _clean(batch, where, counts)
                 batch = []
     except UserError:
-        _refuse_first(batch, where)  # what is wrong further up is told first
+        _refuse_first(batch, where)  # report first what is wrong further up
         raise
     yield _clean(batch, where, counts)
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siamese.data.formats.pairs import read_pairs
 from siamese.data.joining import join_pairs
 from siamese.data.pair import Pair
+from siamese.data.reading import read_pairs
 from siamese.errors import UserError
 
 texts = st.sampled_from("abcdefghij")

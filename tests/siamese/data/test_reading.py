@@ -17,9 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siamese.data.cleaning import ReadingCounts
-from siamese.data.data_file import DataFile, find_files
-from siamese.data.formats.pairs import read_pair_file
+from siamese.data.data_file import DataFile
+from siamese.data.format import find_inputs
 from siamese.data.group import Group
+from siamese.data.pair import to_pairs
 from siamese.data.reading import read_groups, read_texts
 from siamese.errors import UserError
 
@@ -244,8 +245,9 @@ class TestAccepted:
             (".tsv", header.format("\t") + text_rows("\t", rows)),
             (".csv", header.format(",") + table.getvalue()),
         ):
-            [file] = find_files([in_memory(suffix, content.encode())])
-            assert [(p.text1, p.text2, p.label) for p in read_pair_file(file)] == rows
+            [(file, format)] = find_inputs([in_memory(suffix, content.encode())])
+            pairs = to_pairs(format.pair_rows(file))
+            assert [(p.text1, p.text2, p.label) for p in pairs] == rows
 
     @pytest.mark.parametrize(
         ("name", "line"),
@@ -366,12 +368,12 @@ class TestMalformed:
             ("a.csv", b'a,b,1\n"c\n%s",d,1\n'),
         ],
     )
-    def test_invalid_utf8_is_told_with_its_line(self, tmp_path, name, content):
+    def test_invalid_utf8_is_reported_with_its_line(self, tmp_path, name, content):
         message = refusal(write(tmp_path / name, content % GBK))
         assert f"{tmp_path / name}, line 3: not valid UTF-8" in message
         assert "Convert the file to UTF-8" in message
 
-    def test_invalid_utf8_far_down_a_large_json_is_told_with_its_line(self, tmp_path):
+    def test_invalid_utf8_far_down_a_large_json_is_reported_with_its_line(self, tmp_path):
         rows = [b'"%d": ["a", "b"]' % i for i in range(20_000)]
         rows[17_000] = b'"x": ["%s"]' % GBK
         message = refusal(write(tmp_path / "a.json", b"{" + b",\n".join(rows) + b"}"))
@@ -588,7 +590,7 @@ class TestTexts:
     def test_every_text_comes_in_order(self, tmp_path, name, content, texts):
         assert list(read_texts([str(write(tmp_path / name, content))])) == texts
 
-    def test_invalid_utf8_is_told_with_its_line(self, tmp_path):
+    def test_invalid_utf8_is_reported_with_its_line(self, tmp_path):
         file = write(tmp_path / "a.txt", "甲\n".encode() + GBK + b"\n")
         with pytest.raises(UserError, match=r"a\.txt, line 2: not valid UTF-8"):
             list(read_texts([str(file)]))

@@ -13,17 +13,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from folder_bytes import contents
-from groups_in_memory import SizesOfList
 
-import distributed.sharding.shard
 import siamese.data.cleaning
 import siamese.data.shard_output
+import siamese.data.sharding
 import siamese.data.shards
 import siamese.data.sorted_runs
-from distributed.sharding.shard import shard
 from siamese.data.cleaning import ReadingCounts
+from siamese.data.dataset import TrainingData
 from siamese.data.group import Group
 from siamese.data.reading import read_groups
+from siamese.data.sharding import make_data_set
 from siamese.data.shards import MANIFEST, SCHEMA, read_manifest, read_shards
 from siamese.errors import UserError
 from siamese.storage.atomic import sha256_of
@@ -69,17 +69,17 @@ def source(tmp_path) -> str:
 
 @pytest.fixture
 def data(source, tmp_path) -> Path:
-    shard([source], tmp_path / "data", rows_per_shard=25)
+    make_data_set([source], tmp_path / "data", rows_per_shard=25)
     return tmp_path / "data"
 
 
 class TestWritten:
     def test_the_same_input_and_options_give_the_same_bytes(self, source, data, tmp_path):
-        shard([source], tmp_path / "again", rows_per_shard=25)
+        make_data_set([source], tmp_path / "again", rows_per_shard=25)
         assert contents(tmp_path / "again") == contents(data)
 
     def test_another_seed_deals_the_same_groups_otherwise(self, source, data, tmp_path):
-        shard([source], tmp_path / "other", rows_per_shard=25, seed=2)
+        make_data_set([source], tmp_path / "other", rows_per_shard=25, seed=2)
         one, other = parquet_rows(data), parquet_rows(tmp_path / "other")
         assert one != other
         assert [set(rows) for rows in one] != [set(rows) for rows in other]
@@ -88,7 +88,7 @@ class TestWritten:
     def test_the_order_of_the_groups_in_the_input_does_not_matter(self, source, data, tmp_path):
         lines = Path(source).read_text(encoding="utf-8").splitlines()
         Path(source).write_text("\n".join(reversed(lines)), encoding="utf-8")
-        shard([source], tmp_path / "turned", rows_per_shard=25)
+        make_data_set([source], tmp_path / "turned", rows_per_shard=25)
         assert parquet_rows(tmp_path / "turned") == parquet_rows(data)
 
     @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ class TestWritten:
         ],
     )
     def test_shards_are_balanced(self, source, tmp_path, rows_per_shard, expected):
-        manifest = shard([source], tmp_path / "data", rows_per_shard)
+        manifest = make_data_set([source], tmp_path / "data", rows_per_shard)
         found = [len(rows) for rows in parquet_rows(tmp_path / "data")]
         assert [file["rows"] for file in manifest["files"]] == found
         assert max(found) <= rows_per_shard
@@ -123,7 +123,7 @@ class TestWritten:
                 (f.name, f.type) for f in expected
             ]
 
-    def test_the_manifest_tells_what_is_there(self, source, data):
+    def test_the_manifest_says_what_is_there(self, source, data):
         manifest = json.loads((data / MANIFEST).read_text(encoding="utf-8"))
         groups = list(chain(*parquet_rows(data)))
         texts = [text for group in groups for text in group.texts]
@@ -165,20 +165,20 @@ class TestWritten:
             seen.append(name)
 
         monkeypatch.setattr(Folder, "saving", watched)
-        shard([source], f"{scheme}{tmp_path}/data", rows_per_shard=60)
+        make_data_set([source], f"{scheme}{tmp_path}/data", rows_per_shard=60)
         names = ["part-00000.parquet", "part-00001.parquet", "vocabulary.json", MANIFEST]
-        assert seen[1:] == names  # after the one run
+        assert seen[1:] == names  # after the one sorted run
 
     def test_pairs_become_groups_with_hard_negatives(self, tmp_path):
         (tmp_path / "p.tsv").write_text("a\tb\t1\na\tc\t0\na\tb\t0\n", encoding="utf-8")
-        manifest = shard([str(tmp_path / "p.tsv")], tmp_path / "data")
+        manifest = make_data_set([str(tmp_path / "p.tsv")], tmp_path / "data")
         assert parquet_rows(tmp_path / "data") == [[Group("0", ("a", "b"), ("c",))]]
         assert manifest["counts"]["pairs_read"] == 3
         assert manifest["counts"]["contradicting_negatives_dropped"] == 1
 
     @pytest.mark.parametrize("seed", [0, 2**32, 2**64 - 1])
     def test_any_seed_is_a_seed(self, source, tmp_path, seed):
-        manifest = shard([source], tmp_path / "data", seed=seed)
+        manifest = make_data_set([source], tmp_path / "data", seed=seed)
         assert manifest["options"]["seed"] == seed
 
 
@@ -197,7 +197,7 @@ class TestRead:
     def test_groups_are_read_by_row_group_and_few_are_kept(self, source, tmp_path, monkeypatch):
         monkeypatch.setattr(siamese.data.shards, "ROW_GROUP", 8)
         monkeypatch.setattr(siamese.data.shards, "GROUPS_KEPT", 26)
-        shard([source], tmp_path / "data", rows_per_shard=25)
+        make_data_set([source], tmp_path / "data", rows_per_shard=25)
         training, _ = read_shards(tmp_path / "data")
         expected = list(chain(*parquet_rows(tmp_path / "data")))
         assert sum(training.row_groups) == len(expected) == len(training.groups)
@@ -205,7 +205,7 @@ class TestRead:
             metadata = pq.read_metadata(path)
             for number in range(metadata.num_row_groups):
                 assert metadata.row_group(number).num_rows in (8, metadata.num_rows % 8)
-        sizes = SizesOfList(expected, training.row_groups)
+        sizes = TrainingData.of_groups(expected, training.row_groups).sizes
         assert training.sizes.pairs() == sizes.pairs()
         for number in range(len(training.row_groups)):
             found = training.sizes.pair_ends(number)
@@ -228,8 +228,8 @@ class TestRead:
         assert len(read_shards(data, verify=False)[0].groups) == 103
 
     def test_hash_changes_when_the_data_do(self, source, data, tmp_path):
-        shard([source], tmp_path / "again", rows_per_shard=25)
-        shard([source], tmp_path / "other", rows_per_shard=25, seed=2)
+        make_data_set([source], tmp_path / "again", rows_per_shard=25)
+        make_data_set([source], tmp_path / "other", rows_per_shard=25, seed=2)
         one, again, other = (
             read_shards(folder)[0].hash for folder in (data, tmp_path / "again", tmp_path / "other")
         )
@@ -302,13 +302,13 @@ class TestOutput:
     def test_an_input_that_fails_leaves_nothing_behind(self, bad, tmp_path):
         before = sorted(tmp_path.rglob("*"))
         with pytest.raises(UserError):
-            shard([bad], tmp_path / "deep" / "data")
+            make_data_set([bad], tmp_path / "deep" / "data")
         assert sorted(tmp_path.rglob("*")) == before
 
     def test_an_input_that_fails_leaves_the_old_data_set_as_it_was(self, bad, data, tmp_path):
         before = contents(tmp_path)
         with pytest.raises(UserError):
-            shard([bad], data, fresh=True)
+            make_data_set([bad], data, fresh=True)
         assert contents(tmp_path) == before
 
     @pytest.mark.parametrize("fails", ["run", "shard", "vocabulary", "manifest"])
@@ -328,25 +328,25 @@ class TestOutput:
         monkeypatch.setattr(*where[fails], no_space)
         before = sorted(tmp_path.rglob("*")), contents(tmp_path)
         with pytest.raises(OSError, match="No space left"):
-            shard([source], data if existing else tmp_path / "new", fresh=existing)
+            make_data_set([source], data if existing else tmp_path / "new", fresh=existing)
         assert (sorted(tmp_path.rglob("*")), contents(tmp_path)) == before
 
     def test_a_data_set_is_kept_without_fresh(self, source, data):
         before = contents(data)
         with pytest.raises(UserError, match="--fresh"):
-            shard([source], data)
+            make_data_set([source], data)
         assert contents(data) == before
 
     def test_a_data_set_is_replaced_with_fresh(self, source, data, tmp_path):
-        shard([source], data, rows_per_shard=200, fresh=True)
-        shard([source], tmp_path / "new", rows_per_shard=200)
+        make_data_set([source], data, rows_per_shard=200, fresh=True)
+        make_data_set([source], tmp_path / "new", rows_per_shard=200)
         assert contents(data) == contents(tmp_path / "new")
         assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "in.jsonl", "new"]
 
     @pytest.mark.parametrize("fresh", [False, True])
     def test_an_empty_folder_is_used(self, source, tmp_path, fresh):
         (tmp_path / "data").mkdir()
-        shard([source], tmp_path / "data", fresh=fresh)
+        make_data_set([source], tmp_path / "data", fresh=fresh)
         assert len(read_shards(tmp_path / "data")[0].groups) == 103
 
     @pytest.mark.parametrize(
@@ -368,26 +368,26 @@ class TestOutput:
             path.write_text(content, encoding="utf-8")
         before = contents(tmp_path / "data")
         with pytest.raises(UserError) as error:
-            shard([source], tmp_path / "data", fresh=fresh)
+            make_data_set([source], tmp_path / "data", fresh=fresh)
         assert str(tmp_path / "data") in str(error.value)
         assert contents(tmp_path / "data") == before
 
     def test_a_file_in_the_place_of_the_folder_is_refused(self, source, tmp_path):
         (tmp_path / "data").write_text("mine", encoding="utf-8")
         with pytest.raises(UserError, match="is a file"):
-            shard([source], tmp_path / "data", fresh=True)
+            make_data_set([source], tmp_path / "data", fresh=True)
         assert (tmp_path / "data").read_text(encoding="utf-8") == "mine"
 
     def test_a_link_to_a_data_set_is_followed(self, source, data, tmp_path):
         (tmp_path / "link").symlink_to(data)
-        shard([source], tmp_path / "link", rows_per_shard=200, fresh=True)
+        make_data_set([source], tmp_path / "link", rows_per_shard=200, fresh=True)
         assert len(list(data.glob("part-*"))) == 1
         assert len(read_shards(tmp_path / "link")[0].groups) == 103
 
     def test_input_without_two_different_texts_is_refused(self, tmp_path):
         (tmp_path / "a.json").write_text('{"0": ["a"], "1": ["b", "b"]}', encoding="utf-8")
         with pytest.raises(UserError, match=r"a\.json: no group has two different texts \(2 "):
-            shard([str(tmp_path / "a.json")], tmp_path / "data")
+            make_data_set([str(tmp_path / "a.json")], tmp_path / "data")
         assert not (tmp_path / "data").exists()
 
 
@@ -396,7 +396,7 @@ def test_an_id_that_occurs_twice_is_refused(tmp_path):
     rows = [{"id": 1, "texts": ["甲", "乙"]}, {"id": 1, "texts": ["丙", "丁"]}]
     path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
     with pytest.raises(UserError, match="group '1' occurs more than once"):
-        shard([str(path)], tmp_path / "data")
+        make_data_set([str(path)], tmp_path / "data")
     assert not (tmp_path / "data").exists()
 
 
@@ -404,13 +404,13 @@ def test_groups_of_one_text_come_last(tmp_path):
     rows = [{"id": n, "texts": ["甲", "乙"][: 1 + n % 2], "negatives": ["丙"]} for n in range(200)]
     path = tmp_path / "in.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    manifest = shard([str(path)], tmp_path / "data", rows_per_shard=30)
+    manifest = make_data_set([str(path)], tmp_path / "data", rows_per_shard=30)
     assert manifest["counts"]["groups_of_one_text_kept"] == 100
     groups = list(chain(*parquet_rows(tmp_path / "data")))
     assert [len(group.texts) for group in groups] == [2] * 100 + [1] * 100
     numbers = [int(group.id) for group in groups]
     assert numbers[:100] != sorted(numbers[:100]) and numbers[100:] != sorted(numbers[100:])
-    assert read_shards(tmp_path / "data")[0].lone == 100
+    assert read_shards(tmp_path / "data")[0].single_text_groups == 100
 
 
 def test_an_id_of_a_group_of_one_text_and_of_another_is_refused(tmp_path):
@@ -418,7 +418,7 @@ def test_an_id_of_a_group_of_one_text_and_of_another_is_refused(tmp_path):
     rows = [{"id": 1, "texts": ["甲", "乙"]}, {"id": 1, "texts": ["丙"], "negatives": ["丁"]}]
     path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     with pytest.raises(UserError, match="group '1' occurs more than once"):
-        shard([str(path)], tmp_path / "data")
+        make_data_set([str(path)], tmp_path / "data")
 
 
 @pytest.mark.parametrize("alike", [1, 5])
@@ -436,8 +436,8 @@ def test_ids_of_one_hash_are_told_apart(source, tmp_path, monkeypatch, alike):
     monkeypatch.setattr(siamese.data.sorted_runs.hashlib, "blake2b", Hash)
     found = []
     for piece_bytes in (2000, 1 << 30):
-        monkeypatch.setattr(distributed.sharding.shard, "PIECE_BYTES", piece_bytes)
-        shard([source], tmp_path / str(piece_bytes), rows_per_shard=25)
+        monkeypatch.setattr(siamese.data.sharding, "PIECE_BYTES", piece_bytes)
+        make_data_set([source], tmp_path / str(piece_bytes), rows_per_shard=25)
         found.append(parquet_rows(tmp_path / str(piece_bytes)))
     assert found[0] == found[1]
     assert [len(rows) for rows in found[0]] == [20, 21, 20, 21, 21]
@@ -448,22 +448,20 @@ def test_ids_of_one_hash_are_told_apart(source, tmp_path, monkeypatch, alike):
 @pytest.mark.parametrize("name", ["PIECE_BYTES", "STRETCH_BYTES", "RUN_BYTES", "_BATCH_ROWS"])
 def test_sizes_that_bound_memory_change_no_byte(source, data, tmp_path, monkeypatch, name):
     monkeypatch.setattr(siamese.data.shards, "ROW_GROUP", 4)
-    monkeypatch.setattr(distributed.sharding.shard, "ROW_GROUP", 4)
+    monkeypatch.setattr(siamese.data.sharding, "ROW_GROUP", 4)
     monkeypatch.setattr(siamese.data.cleaning, "BATCH", 10)
-    shard([source], tmp_path / "one", rows_per_shard=25)
+    make_data_set([source], tmp_path / "one", rows_per_shard=25)
     where = (
-        distributed.sharding.shard
-        if hasattr(distributed.sharding.shard, name)
-        else siamese.data.sorted_runs
+        siamese.data.sharding if hasattr(siamese.data.sharding, name) else siamese.data.sorted_runs
     )
     monkeypatch.setattr(where, name, 7)
-    shard([source], tmp_path / "other", rows_per_shard=25)
+    make_data_set([source], tmp_path / "other", rows_per_shard=25)
     assert contents(tmp_path / "one") == contents(tmp_path / "other")
 
 
 def test_joining_pairs_says_that_it_holds_them_in_memory(tmp_path, capsys):
     (tmp_path / "p.tsv").write_text("a\tb\t1\na\tc\t0\n", encoding="utf-8")
-    shard([str(tmp_path / "p.tsv")], tmp_path / "data")
+    make_data_set([str(tmp_path / "p.tsv")], tmp_path / "data")
     assert "labelled pairs of 1 file (0.0 MiB)" in (out := capsys.readouterr().out)
     assert "memory" in out
 
@@ -474,17 +472,17 @@ class TestUri:
         return f"{request.param}://{tmp_path}/out"
 
     def test_gives_the_bytes_of_a_local_folder(self, source, data, tmp_path, uri):
-        shard([source], uri, rows_per_shard=25)
+        make_data_set([source], uri, rows_per_shard=25)
         assert contents_at(uri) == contents(data)
         training, manifest = read_shards(uri)
         assert list(training.groups) == list(read_shards(data)[0].groups)
         assert manifest == read_manifest(uri)
 
     def test_a_data_set_is_kept_without_fresh_and_replaced_with_it(self, source, tmp_path, uri):
-        shard([source], uri, rows_per_shard=25)
+        make_data_set([source], uri, rows_per_shard=25)
         with pytest.raises(UserError, match="--fresh"):
-            shard([source], uri)
-        shard([source], uri, rows_per_shard=60, fresh=True)
+            make_data_set([source], uri)
+        make_data_set([source], uri, rows_per_shard=60, fresh=True)
         assert [n for n in Folder(uri).names() if n.startswith("part-")] == [
             "part-00000.parquet",
             "part-00001.parquet",
@@ -495,9 +493,9 @@ class TestUri:
         (tmp_path / "bad.jsonl").write_text('{"id": 1, "texts": ["", ""]}', encoding="utf-8")
         for before in ([], ["manifest.json", "part-00000.parquet", "vocabulary.json"]):
             with pytest.raises(UserError, match="empty text"):
-                shard([str(tmp_path / "bad.jsonl")], uri, fresh=True)
+                make_data_set([str(tmp_path / "bad.jsonl")], uri, fresh=True)
             assert Folder(uri).names() == before
-            shard([source], uri, fresh=True)
+            make_data_set([source], uri, fresh=True)
 
     def test_what_a_killed_run_left_is_cleared(self, source, data, tmp_path, uri, monkeypatch):
         """Killed while parts were written: nothing could be cleaned up."""
@@ -506,15 +504,15 @@ class TestUri:
             raise Killed
 
         with monkeypatch.context() as patch:
-            patch.setattr(distributed.sharding.shard, "finish_data_set", killed)
+            patch.setattr(siamese.data.sharding, "finish_data_set", killed)
             patch.setattr(siamese.data.shard_output, "make_room", lambda *_: None)
             patch.setattr(Folder, "remove", lambda *_: None)
             with pytest.raises(Killed):
-                shard([source], uri, rows_per_shard=10)
+                make_data_set([source], uri, rows_per_shard=10)
         assert len(Folder(uri).names()) == 12
         with pytest.raises(UserError, match="not a data set"):
             read_shards(uri)
-        shard([source], uri, rows_per_shard=25)
+        make_data_set([source], uri, rows_per_shard=25)
         assert contents_at(uri) == contents(data)
 
     def test_options_of_the_store_stay_at_the_end(self, source, data, tmp_path):
@@ -526,7 +524,7 @@ class TestUri:
         (tmp_path / "out").mkdir()
         (tmp_path / "out" / "part-00000.parquet").write_text("mine", encoding="utf-8")
         with pytest.raises(UserError, match="not a data set"):
-            shard([source], f"file://{tmp_path}/out", fresh=True)
+            make_data_set([source], f"file://{tmp_path}/out", fresh=True)
         assert contents(tmp_path / "out") == {"part-00000.parquet": b"mine"}
 
 
@@ -536,11 +534,11 @@ class Killed(BaseException):
 
 def test_what_killed_runs_left_beside_is_removed_but_not_what_is_in_use(source, tmp_path):
     for name in (".data.sharding-dead", ".data.sharding-alive", ".data.old", ".other.sharding-x"):
-        (tmp_path / name / "runs").mkdir(parents=True)
+        (tmp_path / name / "sorted-runs").mkdir(parents=True)
         (tmp_path / name / "lock").touch()
     with (tmp_path / ".data.sharding-alive" / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        shard([source], tmp_path / "data")
+        make_data_set([source], tmp_path / "data")
     assert {p.name for p in tmp_path.iterdir()} == {
         "in.jsonl",
         "data",
