@@ -90,10 +90,6 @@ def _flat(settings: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
             yield str(name), value
 
 
-def _looks_like_range(value: Mapping[Any, Any]) -> bool:
-    return bool(value) and set(map(str, value)) <= {*KINDS, "units"}
-
-
 def _wrong_values(recipe: Recipe, key: str, values: Range) -> list[str]:
     """Return what the recipe says of the range's ends; each message once."""
     found: dict[str, None] = {}

@@ -12,7 +12,7 @@ from siamese.data.shards import read_shards
 from siamese.errors import UserError
 
 # A format of one file: groups separated by blank lines.
-PARAGRAPHS = '''
+PARAGRAPHS = """
 from siamese.data.format import WHOLE_FILE, Format
 from siamese.data.group import Group
 
@@ -28,7 +28,7 @@ class Paragraphs(Format):
 
 def build():
     return Paragraphs()
-'''
+"""
 CONTENT = "怎么办卡\n如何办卡\n\n挂失\n卡丢了\n"
 GROUPS = [Group("0", ("怎么办卡", "如何办卡")), Group("1", ("挂失", "卡丢了"))]
 
@@ -59,7 +59,8 @@ def test_one_more_file_is_one_more_format(tmp_path, another_format) -> None:
     make_data_set([str(tmp_path / "in")], tmp_path / "data")
     found = {group.id: group.texts for group in read_shards(tmp_path / "data")[0].groups}
     assert found == {f"a/{g.id}": g.texts for g in GROUPS} | {"b/k": ("x", "y")}
-    assert list(read_texts([str(tmp_path / "in" / "a.par")])) == [t for g in GROUPS for t in g.texts]
+    texts = list(read_texts([str(tmp_path / "in" / "a.par")]))
+    assert texts == [text for group in GROUPS for text in group.texts]
     with pytest.raises(UserError, match=r"unknown kind of file\. Accepted are .*\.par.* and \.txt"):
         list(read_texts([str(tmp_path / "in" / "c.other")]))
 
@@ -79,7 +80,7 @@ def test_a_format_may_be_chosen_by_name(tmp_path) -> None:
     assert list(read_groups([str(path)], ReadingCounts(), "delimited")) == [
         Group("0", ("a", "b"), ("c",))
     ]
-    with pytest.raises(UserError, match="no format 'delimted'; did you mean delimited?"):
+    with pytest.raises(UserError, match="no format 'delimted'; did you mean delimited"):
         read_pairs([str(path)], "delimted")
 
 

@@ -130,7 +130,7 @@ def test_a_data_set_is_replaced_with_fresh_only(tmp_path) -> None:
         (3, "groups: cannot be read from 3. Accepted are"),
         (None, "groups: cannot be read from null. Accepted are"),
         (pd.DataFrame({"id": [1]}), "groups: has the columns id. Expected are `id`"),
-        (pd.DataFrame({"id": [1], "texts": ["ab"]}, index=["x"]), "groups, row x, group '1': texts"),
+        (pd.DataFrame({"id": [1], "texts": ["ab"]}, index=["x"]), "groups, row x, group '1': "),
         (
             pd.DataFrame({"id": [1], "text1": ["a"], "text3": ["b"], "label": [1]}),
             "which of them are the two texts",
