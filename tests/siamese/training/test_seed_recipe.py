@@ -117,8 +117,8 @@ def test_a_batch_is_both_joins_of_two_texts_cut_and_padded_to_128(ours) -> None:
     rows = sample_rows(data, RECIPE.sampling, 0, Position(seed=1, epoch=0, step=0))
     rows.first[0] = rows.first[0] * 20  # longer than 128
     batch = make_batch(rows, prepared.vocabulary, RECIPE.text, 0)
-    [ids] = batch.parts
-    ids = ids[batch.places]
+    [ids] = batch.micro_batches
+    ids = ids[batch.positions]
     assert ids.shape == (8, 128)
     characters = prepared.vocabulary.characters
     for text, row in zip(rows.texts, ids, strict=True):
@@ -131,7 +131,7 @@ def test_loss_of_a_batch_is_the_notebooks(ours) -> None:
     data, _, prepared, encoder = ours
     rows = sample_rows(data, RECIPE.sampling, 0, Position(seed=2, epoch=0, step=0))
     batch = make_batch(rows, prepared.vocabulary, RECIPE.text, 0)
-    embeddings = encoder.model(batch.parts[0], training=False).numpy()[batch.places]
+    embeddings = encoder.model(batch.micro_batches[0], training=False).numpy()[batch.positions]
     loss = batch_loss(
         embeddings, batch.column_keys, batch.own_groups, batch.own_keys, RECIPE.loss.scale
     )
