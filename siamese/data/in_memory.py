@@ -27,7 +27,7 @@ from siamese.data.pair import (
 from siamese.data.reading import read_pairs
 from siamese.data.shard_output import check_output
 from siamese.data.sharding import make_data_set, write_data_set
-from siamese.data.shards import MANIFEST
+from siamese.data.shards import FIRST_SHARD, MANIFEST
 from siamese.errors import UserError
 from siamese.storage.folder import Folder
 
@@ -56,7 +56,8 @@ def data_set_of(groups: Any, folder: str | Path, fresh: bool = False) -> str:
     """
     output = str(folder)
     if paths := _paths(groups):
-        if len(paths) == 1 and Folder(paths[0]).is_file(MANIFEST):
+        # Shards without a manifest are no input: whoever opens them says that it is missing.
+        if len(paths) == 1 and {MANIFEST, FIRST_SHARD} & set(Folder(paths[0]).names()):
             return paths[0]
         make_data_set(paths, output, fresh=fresh)
         return output

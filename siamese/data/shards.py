@@ -36,6 +36,7 @@ SCHEMA = pa.schema(
 _TEXTS = SCHEMA.names.index("texts")
 SCHEMA_VERSION = 2
 MANIFEST = "manifest.json"
+FIRST_SHARD = "part-00000.parquet"
 VOCABULARY = "vocabulary.json"
 # Groups in a Parquet row group, but for the last of a file: part of the format.
 ROW_GROUP = 4096

@@ -101,6 +101,13 @@ def test_paths_are_read_and_a_data_set_is_used_as_it_is(tmp_path) -> None:
     assert not (tmp_path / "none").exists()
 
 
+def test_shards_without_a_manifest_are_not_read_as_groups(tmp_path) -> None:
+    data_set_of(GROUPS, tmp_path / "data")
+    (tmp_path / "data" / "manifest.json").unlink()
+    with pytest.raises(UserError, match=r"not a data set \(manifest\.json is missing\)"):
+        read_shards(data_set_of(tmp_path / "data", tmp_path / "other"))
+
+
 def test_a_data_set_is_replaced_with_fresh_only(tmp_path) -> None:
     data_set_of(GROUPS, tmp_path / "data")
     with pytest.raises(UserError, match="a data set is there already"):
