@@ -2,37 +2,17 @@
 
 from dataclasses import replace
 from itertools import pairwise
-from unittest.mock import patch
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
+from draws import cut, draw, make_groups
+from hypothesis import given
 from hypothesis import strategies as st
 
 from siamese.config.recipe import Sampling
 from siamese.data.dataset import TrainingData
-from siamese.data.epoch_order import batch_indices
 from siamese.data.group import Group
-from siamese.data.rows import Position, Rows
-from siamese.data.sampling import sample_rows, steps_per_epoch
+from siamese.data.sampling import steps_per_epoch
 from siamese.errors import UserError
-
-
-def make_groups(sizes: list[int]) -> list[Group]:
-    return [
-        Group(
-            str(g),
-            tuple(f"g{g}t{t}" for t in range(size)),
-            tuple(f"g{g}n{n}" for n in range(g % 4)),
-        )
-        for g, size in enumerate(sizes)
-    ]
-
-
-def draw(groups, sampling, hard_negatives=0, row_groups=None, seed=1, epoch=0, **at: int) -> Rows:
-    """The rows of a share of a batch; `at` is `step`, `rank` and `world_size`."""
-    data = TrainingData.of_groups(groups, row_groups)
-    return sample_rows(data, sampling, hard_negatives, Position(seed, epoch, **at))
 
 
 def steps_of(groups: list[Group], sampling: Sampling) -> int:
@@ -57,60 +37,6 @@ def test_a_batch_has_two_different_texts_of_distinct_groups(sizes, seed, epoch, 
         assert first in own and second in own
     own_texts = {text for own in rows.own for text in own}
     assert not own_texts & set(rows.negatives)
-
-
-def cut(total: int, data) -> tuple[int, ...]:
-    """Row groups of any sizes that hold so many groups together."""
-    ends = data.draw(st.lists(st.integers(1, total - 1), max_size=5, unique=True))
-    return tuple(np.diff([0, *sorted(ends), total]).tolist())
-
-
-@given(st.integers(4, 60), st.integers(2, 5), st.integers(2, 40), seeds, st.data())
-def test_an_epoch_takes_each_group_once_at_most(groups, size, window, seed, data) -> None:
-    """Whatever the row groups and the window, and only the last, incomplete batch is left out."""
-    sampling = Sampling(batch_groups=min(size, groups))
-    row_groups = cut(groups, data)
-    steps = groups // sampling.batch_groups
-    with patch("siamese.data.epoch_order.WINDOW_GROUPS", window):
-        drawn = np.concatenate(
-            [
-                batch_indices(sampling.batch_groups, row_groups, seed, epoch=2, step=s)
-                for s in range(steps)
-            ]
-        )
-    assert len(set(drawn.tolist())) == len(drawn) == steps * sampling.batch_groups
-    assert drawn.min() >= 0 and drawn.max() < groups
-
-
-def test_every_two_groups_meet_in_a_batch_about_equally_often() -> None:
-    """Stretches and row groups must not keep groups apart for good."""
-    sampling = Sampling(batch_groups=4)
-    together = np.zeros((12, 12))
-    for epoch in range(3000):
-        for step in range(3):
-            batch = batch_indices(sampling.batch_groups, (5, 4, 3), 1, epoch, step)
-            together[np.ix_(batch, batch)] += 1
-    apart = together[~np.eye(12, dtype=bool)]
-    # 3 batches of 4: two given groups meet with probability 3/11 (818 of 3000, deviation 24) on
-    # average; those of one row group, which often share a stretch, less often than others.
-    assert apart.mean() == 3000 * 3 / 11
-    assert apart.min() > 150 and apart.max() < 1100
-
-
-def test_a_worker_reads_its_part_of_the_row_groups_only() -> None:
-    """In all, each row group is read by one worker, or by two where their parts meet."""
-    sampling, row_groups = Sampling(batch_groups=64), (100,) * 40
-    ends = np.cumsum(row_groups)
-    read: list[set[int]] = []
-    for rank in range(4):
-        share = slice(rank * 16, (rank + 1) * 16)
-        indices = [
-            batch_indices(sampling.batch_groups, row_groups, 1, 0, step, share)
-            for step in range(62)
-        ]
-        read.append(set(np.searchsorted(ends, np.concatenate(indices), side="right").tolist()))
-    assert sum(map(len, read)) <= 40 + 3
-    assert all(len(groups) <= 11 for groups in read)
 
 
 @given(group_sizes, seeds, st.sampled_from([1, 2, 4]), st.data())
@@ -157,33 +83,6 @@ def test_a_draw_depends_on_seed_epoch_and_step_only() -> None:
     again = [draw(groups, sampling, seed=s, epoch=e, step=t).texts for s, e, t in reversed(at)]
     assert draws == again[::-1]
     assert all(a != b for a, b in pairwise(draws))
-
-
-@settings(max_examples=50)
-@given(seeds, st.integers(0, 20), st.integers(0, 20))
-def test_notebook_rows_are_two_texts_of_a_group_joined_both_ways(seed, epoch, step) -> None:
-    groups = make_groups([1, 2, 3, 4, 5])  # the notebook may draw one text twice
-    sampling = Sampling(batch_groups=4, method="notebook")
-    rows = draw(groups, sampling, seed=seed, epoch=epoch, step=step)
-    members = {joined.split("t")[0]: joined for joined in rows.first}
-    assert len(members) == 4
-    for first, second in zip(rows.first, rows.second, strict=True):
-        group = groups[int(first[1])]
-        assert any(
-            first == one + two and second == two + one for one in group.texts for two in group.texts
-        )
-
-
-def test_notebook_draws_with_replacement_and_anew_at_every_step() -> None:
-    groups, sampling = make_groups([2] * 8), Sampling(batch_groups=4, method="notebook")
-    repeats, batches = 0, set()
-    for step in range(200):
-        rows = draw(groups, sampling, step=step)
-        repeats += sum(f == s for f, s in zip(rows.first, rows.second, strict=True))
-        batches.add(tuple(sorted(text[:2] for text in rows.first)))
-    # random.choices of two texts repeats one in half of the cases: 400 of 800, deviation 14.
-    assert 340 < repeats < 460
-    assert len(batches) > 50  # of 70 possible; a pass over 8 groups would alternate
 
 
 def test_steps_of_an_epoch() -> None:
