@@ -32,11 +32,15 @@ def shard(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="replace a data set that is there")
     ] = False,
+    format: Annotated[
+        str | None,
+        typer.Option(help="of all inputs, such as json_lines; by default their suffixes say it"),
+    ] = None,
 ) -> None:
     """Turn groups of paraphrases or labelled pairs into a data set of Parquet shards."""
     from distributed.sharding.shard import shard as run
 
-    manifest = run(inputs, output, rows_per_shard, seed, fresh)
+    manifest = run(inputs, output, rows_per_shard, seed, fresh, format)
     counts = manifest["counts"]
     print(
         f"{counts['groups']:,} groups, {counts['texts']:,} texts, {counts['negatives']:,} hard "

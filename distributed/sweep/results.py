@@ -12,8 +12,8 @@ from distributed.sweep.threshold import NEED_THRESHOLD, threshold_note
 from distributed.sweep.trial_log import TrialLog, ranking
 from siamese.config.recipe import Recipe, with_settings
 from siamese.config.search_space import Space
-from siamese.data.formats.pairs import read_pairs
 from siamese.data.pair import Pair
+from siamese.data.reading import read_pairs
 from siamese.errors import UserError
 from siamese.storage.atomic import read_json, replacing, replacing_folder, write_json
 from siamese.training.run_folder import Existing, RunFolder

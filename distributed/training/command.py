@@ -21,7 +21,7 @@ def train(
 
     Args:
         data: a data set that `siamese shard` wrote; a path or URI.
-        dev: development pairs, in any format of `siamese.data.formats.pairs`.
+        dev: development pairs, in any format of `siamese.data.reading.read_pairs`.
         run: the run folder; a path or URI.
         recipe: every setting.
         existing: what to do with a run folder that is there.

@@ -37,10 +37,12 @@ Had it returned `tf.reduce_mean(…)`, each worker's own mean, the check would h
 | encoder | `check_encoder(make)` | all; `encoders` |
 | evaluator | `check_evaluator(build, evaluation)` | all but micro-batches; `evaluators` |
 | tracker | `check_tracker(make, read)` | resumed, saved; `trackers` |
+| input format | `check_format(format, path)` | micro-batches (ranges), resumed, saved; `formats` |
 """
 
 from siamese.testing.encoders import check_encoder, check_pooling
 from siamese.testing.evaluators import check_evaluator
+from siamese.testing.formats import check_format
 from siamese.testing.laws import LawBroken
 from siamese.testing.losses import check_loss
 from siamese.testing.trackers import check_tracker
@@ -49,6 +51,7 @@ __all__ = [
     "LawBroken",
     "check_encoder",
     "check_evaluator",
+    "check_format",
     "check_loss",
     "check_pooling",
     "check_tracker",

@@ -1,17 +1,17 @@
 """The laws of an evaluator."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import yaml
 
 from siamese.config.recipe import Evaluation
 from siamese.data.pair import Pair
+from siamese.evaluation.evaluator import Encode
 from siamese.testing.laws import ORDER, RESUMED, SAVED, WORKERS, LawBroken, require_same
 
 # As in a file of `siamese/evaluation/evaluators`.
-Build = Callable[[Evaluation], Callable[..., Mapping[str, Any]]]
+Build = Callable[[Evaluation], Callable[[Encode, Sequence[Pair]], Mapping[str, float]]]
 _DEFAULT = Evaluation()
 # Figures are sums of float64 numbers, whose order may change.
 ROUNDING = 1e-9
@@ -95,7 +95,7 @@ def saved_equals_loaded(build: Build, evaluation: Evaluation = _DEFAULT) -> None
 
 
 def _figures(
-    evaluator: Callable[..., Mapping[str, Any]],
+    evaluator: Callable[[Encode, Sequence[Pair]], Mapping[str, float]],
     pairs: Sequence[Pair] = PAIRS,
     share_of: int = 1,
 ) -> tuple[dict[str, np.ndarray], list[list[str]]]:

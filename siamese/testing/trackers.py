@@ -4,15 +4,15 @@ import copy
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from siamese.config.recipe import Recipe
 from siamese.testing.laws import RESUMED, SAVED, require_same
 from siamese.training.run_folder import RunFolder
+from siamese.training.tracker import Tracker
 
-Make = Callable[[], Any]
+Make = Callable[[], Tracker]
 # The run folder -> what the tracker holds of it: each figure's name and step, with its value.
 Read = Callable[[RunFolder], Mapping[tuple[str, int], float]]
 STEPS = 6

@@ -9,7 +9,8 @@ from itertools import islice
 from siamese.config.recipe import Recipe
 from siamese.data.batching import Batch, make_batch
 from siamese.data.dataset import TrainingData
-from siamese.data.sampling import sample_rows
+from siamese.data.rows import Position
+from siamese.data.sampling import sample_rows, steps_per_epoch
 from siamese.text.vocabulary import Vocabulary
 
 # Batches that are made while one is trained on.
@@ -37,7 +38,7 @@ class Batches:
         self._world_size = world_size
         # Columns for negatives that no group has would be compared for nothing.
         self._hard_negatives = recipe.loss.hard_negatives if data.negatives else 0
-        self.per_epoch = data.steps_per_epoch(recipe.sampling)
+        self.per_epoch = steps_per_epoch(data, recipe.sampling)
 
     def make(self, epoch: int, step: int) -> Batch:
         """Make one batch.
@@ -46,19 +47,8 @@ class Batches:
             epoch: from 0.
             step: within the epoch, from 0.
         """
-        rows = sample_rows(
-            self._data.groups,
-            tuple(self._data.row_groups),
-            self._recipe.sampling,
-            self._hard_negatives,
-            seed=self._recipe.seed,
-            epoch=epoch,
-            step=step,
-            lone=self._data.lone,
-            sizes=self._data.sizes,
-            rank=self._rank,
-            world_size=self._world_size,
-        )
+        position = Position(self._recipe.seed, epoch, step, self._rank, self._world_size)
+        rows = sample_rows(self._data, self._recipe.sampling, self._hard_negatives, position)
         return make_batch(
             rows,
             self._vocabulary,

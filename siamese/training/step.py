@@ -80,7 +80,7 @@ def _build_cached_step(
 ) -> TrainStep:
     """Build the step with gradient caching (Gao et al., 2021).
 
-    Every micro-batch, a part of the `Batch`, is encoded without keeping what its gradient needs;
+    Every micro-batch of the `Batch` is encoded without keeping what its gradient needs;
     the gradient of the loss with respect to the embeddings is taken; then every micro-batch is
     encoded again, now with that gradient to carry back. The sum is the plain step's gradient:
     `RowDropout` drops the same both times.
@@ -109,17 +109,17 @@ def _build_cached_step(
         strategy.run(lambda: optimizer.apply(list(map(tf.identity, gradients)), variables))
 
     def step(batch: Batch) -> tf.Tensor:
-        parts, noises, positions, *keys = batch
+        micro_batches, noises, positions, *keys = batch
         # The embeddings have no name, so that they are let go as soon as they have been used.
         value, gradient = loss_gradient(
-            tf.gather(tf.concat(list(map(encode, parts, noises)), axis=0), positions), *keys
+            tf.gather(tf.concat(list(map(encode, micro_batches, noises)), axis=0), positions), *keys
         )
-        # From the order of the rows back to that of the parts.
-        of_parts = tf.scatter_nd(positions[:, None], gradient, tf.shape(gradient))
+        # From the order of the rows back to that of the micro-batches.
+        of_encoded = tf.scatter_nd(positions[:, None], gradient, tf.shape(gradient))
         sums = None
         start = 0
-        for ids, noise in zip(parts, noises, strict=True):
-            gradients = carry_back(ids, noise, of_parts[start : start + len(ids)])
+        for ids, noise in zip(micro_batches, noises, strict=True):
+            gradients = carry_back(ids, noise, of_encoded[start : start + len(ids)])
             sums = gradients if sums is None else list(map(tf.add, sums, gradients))
             start += len(ids)
         apply(sums)

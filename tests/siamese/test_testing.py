@@ -5,22 +5,30 @@ import re
 from collections.abc import Callable
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from siamese.config import recipe
+from siamese.config.parts import load_part, part_names
+from siamese.data.format import WHOLE_FILE, FileRange, Format
+from siamese.data.group import Group
 from siamese.encoder.bilstm_keras import build_encoder
 from siamese.encoder.bilstm_tf import build_packed
 from siamese.encoder.keras_tf import keras, tf
 from siamese.encoder.layers import AttentionPooling, MaskedPooling
+from siamese.errors import UserError
 from siamese.testing import (
     LawBroken,
     check_encoder,
     check_evaluator,
+    check_format,
     check_loss,
     check_pooling,
     check_tracker,
     encoders,
     evaluators,
+    formats,
     laws,
     losses,
     tiny,
@@ -313,6 +321,12 @@ def test_a_pooling_that_forgets_a_setting_when_it_is_saved_is_caught() -> None:
 # Evaluators.
 
 
+@pytest.mark.parametrize("name", part_names("evaluator"))
+@pytest.mark.parametrize("settings", [{}, {"similarity": "notebook", "threshold": 0.5}])
+def test_our_evaluators_keep_their_laws(name, settings) -> None:
+    check_evaluator(load_part("evaluator", name), recipe.Evaluation(**settings))
+
+
 class MeanSimilarity:
     """A user's: how much nearer positive pairs are than negative ones."""
 
@@ -375,6 +389,46 @@ def test_an_evaluator_of_a_users_own_keeps_all_laws_and_broken_ones_are_caught()
 # Trackers.
 
 
+def read_tensorboard(run) -> dict:
+    found = {}
+    for path in sorted(run.tensorboard.glob("*")):
+        for record in tf.data.TFRecordDataset(str(path)):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            for value in event.summary.value:
+                assert (value.tag, event.step) not in found
+                found[value.tag, event.step] = float(tf.make_ndarray(value.tensor))
+    return found
+
+
+def read_mlflow(run) -> dict:
+    from mlflow import MlflowClient
+
+    client = MlflowClient()
+    key = json.loads(run.mlflow_file.read_text())["key"]
+    [tracked] = client.search_runs(
+        [client.get_experiment_by_name("siamese-ray").experiment_id],
+        f"tags.`siamese_ray.key` = '{key}'",
+    )
+    points = [
+        (name, point)
+        for name in tracked.data.metrics
+        for point in client.get_metric_history(tracked.info.run_id, name)
+    ]
+    found = {(name, point.step): point.value for name, point in points}
+    assert len(found) == len(points)
+    return found
+
+
+READ = {"tensorboard": read_tensorboard, "mlflow": read_mlflow}
+
+
+@pytest.mark.parametrize("name", part_names("tracker"))
+def test_our_trackers_keep_their_laws(name, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    check_tracker(load_part("tracker", name), READ[name])
+
+
 class Lines:
     """A user's tracker: a file of lines."""
 
@@ -408,3 +462,79 @@ def test_a_tracker_of_a_users_own_keeps_the_laws_and_a_broken_one_is_caught() ->
     check_tracker(Lines, read_lines)
     assert broken(lambda: trackers.resumed_equals_unbroken(Forgetful, read_lines)) == {laws.RESUMED}
     trackers.saved_equals_loaded(Forgetful, read_lines)
+
+
+# Formats.
+
+SAMPLES = {
+    "json_object": (".json", '{"a": ["甲", "乙"], "b": ["丙", "丁", "戊"], "c": ["己", "庚"]}'),
+    "json_lines": (
+        ".jsonl",
+        '{"id": "a", "texts": ["甲", "乙"], "negatives": ["反"]}\n\n'
+        '{"id": "b", "texts": ["丙", "丁"]}\r\n{"id": "c", "texts": ["戊"], "negatives": ["己"]}',
+    ),
+    "delimited": (".csv", 'text1,text2,label\n甲,"乙, 丙",1\n甲,丁,0\n戊,己,1\n'),
+    "plain_text": (".txt", "甲\t乙\t1\n甲\t丙\t0\n丁\t戊\t1\n"),
+}
+
+
+@pytest.mark.parametrize("name", [name for name in part_names("format") if name != "parquet"])
+def test_our_formats_keep_their_laws(name, tmp_path) -> None:
+    suffix, content = SAMPLES[name]
+    path = tmp_path / f"sample{suffix}"
+    path.write_text(content, encoding="utf-8")
+    check_format(load_part("format", name)(), path)
+
+
+def test_parquet_keeps_the_laws(tmp_path) -> None:
+    columns = {"id": ["a", "b", "c"], "texts": [["甲", "乙"], ["丙", "丁"], ["戊", "己"]]}
+    pq.write_table(pa.table(columns), tmp_path / "sample.parquet", row_group_size=1)
+    check_format(load_part("format", "parquet")(), tmp_path / "sample.parquet")
+
+
+class Words(Format):
+    """A user's: a group a line, its texts separated by `|`."""
+
+    suffixes = (".words",)
+    read = 0
+
+    def ranges(self, file, size):
+        for start in range(0, file.size(), size):
+            yield FileRange(start, min(start + size, file.size()), size)
+
+    def groups(self, file, range_=WHOLE_FILE):
+        for _, line in file.lines(range_.start, range_.end):
+            yield Group(line, tuple(line.split("|")))
+
+
+class Careless(Words):
+    """Takes the line that a range begins within as one that begins there."""
+
+    def groups(self, file, range_=WHOLE_FILE):
+        end = range_.end if range_.end is not None else file.size()
+        with file.open() as stream:
+            stream.seek(range_.start)
+            for line in stream.read(end - range_.start).decode("utf-8", "replace").splitlines():
+                yield Group(line, tuple(line.split("|")))
+
+
+class Counting(Words):
+    """Numbers the groups, whoever reads them."""
+
+    def groups(self, file, range_=WHOLE_FILE):
+        for group in super().groups(file, range_):
+            self.read += 1
+            yield Group(f"{self.read}", group.texts)
+
+
+def test_a_format_of_a_users_own_keeps_the_laws_and_broken_ones_are_caught(tmp_path) -> None:
+    path = tmp_path / "sample.words"
+    path.write_text("a1|a2\nb1|b2|b3\nc1|c2\n")
+    check_format(Words(), path)
+    assert broken(lambda: formats.ranges_equal_whole(Careless(), path)) == {laws.MICRO_BATCHES}
+    formats.resumed_equals_unbroken(Careless(), path)
+    formats.saved_equals_loaded(Careless(), path)
+    assert broken(lambda: formats.resumed_equals_unbroken(Counting(), path)) == {laws.RESUMED}
+    path.write_text("")
+    with pytest.raises(UserError):
+        check_format(Words(), path)

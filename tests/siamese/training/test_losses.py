@@ -9,7 +9,7 @@ from tiny_batch import batch_of
 
 from siamese.config.recipe import Loss, Text
 from siamese.data.batching import NO_TEXT, Batch, make_batch
-from siamese.data.sampling import Rows
+from siamese.data.rows import Rows
 from siamese.encoder.keras_tf import keras, tf
 from siamese.errors import UserError
 from siamese.text.vocabulary import Vocabulary, count_characters
@@ -208,7 +208,7 @@ def test_the_loss_in_slices_is_the_whole_loss_with_its_gradient(
     groups_at_once, monkeypatch
 ) -> None:
     batch = batch_of(None)
-    rows = len(batch.places)
+    rows = len(batch.positions)
     assert (batch.column_keys[rows:] == NO_TEXT).all() and len(batch.column_keys) > rows
     z = tf.constant(np.random.default_rng(1).normal(size=(rows, 4)).astype(np.float32))
 
@@ -228,7 +228,7 @@ def test_the_loss_in_slices_is_the_whole_loss_with_its_gradient(
 
 def test_a_recipe_names_the_loss_and_adds_cosent() -> None:
     batch = batch_of(None)
-    z = tf.constant(np.random.default_rng(1).normal(size=(len(batch.places), 4)), tf.float32)
+    z = tf.constant(np.random.default_rng(1).normal(size=(len(batch.positions), 4)), tf.float32)
 
     def value(**settings) -> float:
         return float(build_loss(Loss(hard_negatives=2, **settings))(inputs(z, batch)))
