@@ -7,7 +7,7 @@ from siamese.encoder.keras_tf import keras, tf
 
 
 def build_optimizer(recipe: Optimizer, total_steps: int) -> keras.optimizers.Optimizer:
-    """Adam with a linear warm-up and a constant or cosine-decaying learning rate.
+    """Build Adam with a linear warm-up and a constant or cosine-decaying learning rate.
 
     Args:
         recipe: the recipe's section.
@@ -25,7 +25,7 @@ def build_optimizer(recipe: Optimizer, total_steps: int) -> keras.optimizers.Opt
 
 
 class _ClippingAdam(keras.optimizers.Adam):
-    """Adam that scales the gradient of the whole batch down, if it is too long.
+    """Scales the gradient of the whole batch down before Adam's step, if it is too long.
 
     Keras would clip each worker's part of it before the parts are added up, and so train otherwise
     with another number of workers (Pascanu et al., 2013, for the clipping).

@@ -6,17 +6,24 @@ import re
 import numpy as np
 import pytest
 from tiny_batch import batch_of
+from tiny_run import DATA, PAIRS, TINY
 
-from siamese.config.recipe import Loss, Text
+from siamese import SentenceEncoder
+from siamese.config.recipe import Loss, Text, load_recipe, with_settings
 from siamese.data.batching import NO_TEXT, Batch, make_batch
 from siamese.data.rows import Rows
 from siamese.encoder.keras_tf import keras, tf
 from siamese.errors import UserError
 from siamese.text.vocabulary import Vocabulary, count_characters
+from siamese.training.context import LocalContext
+from siamese.training.loop import fit
 from siamese.training.loss import LossInputs, build_loss, excluded_columns, read_options
 from siamese.training.losses import contrastive
 from siamese.training.losses.contrastive import Contrastive, row_losses
 from siamese.training.losses.cosent import CoSENT
+from siamese.training.parts import Parts
+from siamese.training.preparation import prepare
+from siamese.training.run_folder import RunFolder
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -251,6 +258,21 @@ def test_a_recipe_names_the_loss_and_adds_cosent() -> None:
 def test_a_loss_that_is_not_there_or_does_not_know_an_option_is_refused(settings, message) -> None:
     with pytest.raises(UserError, match=re.escape(message)):
         build_loss(Loss(**settings))
+
+
+def test_a_loss_of_a_users_own_trains_and_its_name_does_not_hinder_loading(tmp_path) -> None:
+    class Alignment:
+        def __call__(self, inputs: LossInputs) -> tf.Tensor:
+            return inputs.mean(tf.reduce_sum((inputs.first - inputs.second) ** 2, axis=1))
+
+    recipe = with_settings(load_recipe("fast", TINY), {"loss.name": "Alignment"})
+    run = RunFolder(tmp_path / "run")
+    run.start(recipe, {"hash": "tests"}, fresh=True)
+    parts = Parts(loss=Alignment())
+    fit(LocalContext(run), recipe, DATA, PAIRS, prepare(recipe, DATA, PAIRS), parts)
+    losses = [line["loss"] for line in run.read_log() if line["event"] == "evaluation"]
+    assert losses[-1] < losses[0] < 2
+    assert SentenceEncoder.load(run.best).recipe.loss.name == "Alignment"
 
 
 def test_options_are_the_defaults_with_what_the_recipe_says() -> None:
