@@ -3,21 +3,20 @@
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from siamese.config.overrides import recipe_of
+from siamese.config.parts import load_part
 from siamese.config.recipe import Recipe
 from siamese.data.in_memory import data_set_of, pairs_of
-from siamese.data.shards import read_shards
 from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.errors import UserError
 from siamese.storage.folder import Folder
 from siamese.training.execution import Execution, check_execution, check_shares
+from siamese.training.parts import Parts
 from siamese.training.preparation import prepare, print_data, read_data
 from siamese.training.run_folder import Existing, RunFolder
-from siamese.training.parts import Parts
 from siamese.training.training_run import Here, Place, TrainingRun
 
 
@@ -83,9 +82,10 @@ def train(
         raise UserError(
             "siamese.train works in this process. With workers, call distributed.train."
         )
-    execution, parts, settings = split_parts(execution, evaluator, trackers, overrides)
-    place = Here(execution)
-    return train_at(place, groups, dev, recipe_of(recipe, settings), run, existing, parts)
+    parts = parts_of(evaluator, trackers, overrides)
+    return train_at(
+        Here(execution), groups, dev, recipe_of(recipe, overrides), run, existing, parts
+    )
 
 
 def train_at(
@@ -119,6 +119,7 @@ def train_at(
         location = str(run) if run is not None else f"{temporary}/run"
         check_execution(place.execution)
         check_shares(recipe, place.execution.workers)
+        parts = parts.complete(recipe, place.execution)
         folder = RunFolder.open(location)
         folder.check(existing)
         made = f"{temporary}/data"
@@ -168,32 +169,25 @@ def load_best(run: str) -> SentenceEncoder:
         return SentenceEncoder.load(temporary)
 
 
-def split_parts(
-    execution: Execution,
-    evaluator: Any,
-    trackers: Iterable[Any] | None,
-    overrides: dict[str, Any],
-) -> tuple[Execution, Parts, dict[str, Any]]:
-    """Tell objects of the user's own from names and settings.
+def parts_of(evaluator: Any, trackers: Iterable[Any] | None, settings: dict[str, Any]) -> Parts:
+    """Gather the objects of the user's own.
 
     Args:
-        execution: how the run is carried out.
         evaluator: as in `train`.
         trackers: as in `train`.
-        overrides: as in `train`; with a loss, maybe.
+        settings: the overrides of `train`; a loss that is an object is taken out.
 
-    Returns:
-        The execution, with the names of trackers; the objects; and the settings.
+    Raises:
+        UserError: there is no tracker of a name.
     """
-    settings = dict(overrides)
     loss = None
     if "loss" in settings and not isinstance(settings["loss"], Mapping | str):
         loss = settings.pop("loss")
-    own: tuple[Any, ...] = ()
+    if isinstance(trackers, str):
+        trackers = [trackers]
+    own = None
     if trackers is not None:
-        given = [trackers] if isinstance(trackers, str) else list(trackers)
-        own = tuple(each for each in given if not isinstance(each, str))
-        names = tuple(each for each in given if isinstance(each, str))
-        execution = replace(execution, trackers=names)
-    evaluators = None if evaluator is None else (evaluator,)
-    return execution, Parts(loss, evaluators, own), settings
+        own = tuple(
+            load_part("tracker", each)() if isinstance(each, str) else each for each in trackers
+        )
+    return Parts(loss, None if evaluator is None else (evaluator,), own)

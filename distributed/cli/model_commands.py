@@ -1,7 +1,4 @@
-"""The commands that read a model, texts or a run, and need no Ray.
-
-As in `cli.py`, what is heavy is imported inside them.
-"""
+"""The commands that use a model or a run. What is heavy is imported inside them."""
 
 import contextlib
 import math
@@ -11,49 +8,40 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from distributed.cli.data_commands import check_file
+from distributed.cli.options import RESULTS, WHAT, Model
 from siamese.errors import UserError
 
 if TYPE_CHECKING:
     from siamese import SentenceEncoder
 
-Inputs = Annotated[list[str], typer.Argument(help="files, globs, folders or URIs")]
-Seed = Annotated[int, typer.Option(help="of all that is random", min=0, max=2**32 - 1)]
-
-
-def vectors(
-    inputs: Inputs,
-    output: Annotated[Path, typer.Option(help="a file in word2vec's text format")],
-    dim: Annotated[int, typer.Option(help="numbers in a vector", min=1)] = 300,
-    epochs: Annotated[int, typer.Option(help="passes over the texts", min=1)] = 5,
-    min_count: Annotated[int, typer.Option(help="rarer characters get no vector", min=1)] = 1,
-    seed: Seed = 1,
-) -> None:
-    """Train character vectors (word2vec) on the texts of any inputs."""
-    from siamese.data.reading import read_texts
-    from siamese.text.word2vec import Again, save_vectors, train_vectors
-
-    _check_file(output)
-    trained = train_vectors(Again(lambda: read_texts(inputs)), dim, seed, epochs, min_count)
-    save_vectors(output, trained)
-    print(f"{len(trained):,} characters, {dim} numbers each: {output}")
-
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="a model folder")],
+    model: Model,
     pairs: Annotated[str, typer.Argument(help="labelled pairs; with --retrieval, groups too")],
     retrieval: Annotated[
-        bool, typer.Option("--retrieval", help="find each text's group mates among all texts")
+        bool,
+        typer.Option(
+            "--retrieval",
+            help="find each text's group mates among all texts",
+            rich_help_panel=WHAT,
+        ),
     ] = False,
     threshold: Annotated[
-        str, typer.Option(help="`stored` with the model, `fit` on these pairs, or a number")
+        str,
+        typer.Option(
+            help="`stored` with the model, `fit` on these pairs, or a number",
+            rich_help_panel=WHAT,
+        ),
     ] = "stored",
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="write the metrics to this file")
+        Path | None,
+        typer.Option("--json", help="write the metrics to this file", rich_help_panel=RESULTS),
     ] = None,
 ) -> None:
     """Judge a model on labelled pairs, or on finding paraphrases among all texts."""
     number = _threshold(threshold)
-    _check_file(json_file)
+    check_file(json_file)
     if retrieval:
         if threshold != "stored":
             raise UserError("--threshold has no effect with --retrieval, which ranks.")
@@ -100,7 +88,7 @@ def _evaluate_retrieval(model: Path, source: str, json_file: Path | None) -> Non
 
 
 def similarity(
-    model: Annotated[Path, typer.Argument(help="a model folder")],
+    model: Model,
     text1: Annotated[str, typer.Argument(help="a sentence")],
     text2: Annotated[str, typer.Argument(help="another sentence")],
 ) -> None:
@@ -114,10 +102,14 @@ def similarity(
 
 
 def encode(
-    model: Annotated[Path, typer.Argument(help="a model folder")],
+    model: Model,
     source: Annotated[str, typer.Argument(metavar="INPUT", help="texts, in any accepted format")],
-    output: Annotated[Path, typer.Option(help="a Parquet file: text, embedding")],
-    normalize: Annotated[bool, typer.Option("--normalize", help="to unit length")] = False,
+    output: Annotated[
+        Path, typer.Option(help="a Parquet file: text, embedding", rich_help_panel=RESULTS)
+    ],
+    normalize: Annotated[
+        bool, typer.Option("--normalize", help="to unit length", rich_help_panel=WHAT)
+    ] = False,
 ) -> None:
     """Encode every text of a file."""
     import pyarrow as pa
@@ -128,7 +120,7 @@ def encode(
     from siamese.encoder.sentence_encoder import SentenceEncoder
     from siamese.storage.atomic import replacing
 
-    _check_file(output)
+    check_file(output)
     check_model_folder(model)
     texts = list(read_texts([source]))
     encoder = SentenceEncoder.load(model)
@@ -164,12 +156,6 @@ def _say_cut(texts: Iterable[str], encoder: "SentenceEncoder") -> None:
     limit = encoder.recipe.text.max_length
     if cut := count_cut(texts, limit):
         print(f"{cut:,} texts longer than {limit} characters were cut")
-
-
-def _check_file(path: Path | None) -> None:
-    """Refuse a file that cannot be written, before the work and not after it."""
-    if path and path.is_dir():
-        raise UserError(f"{path}: is a folder. Give the name of a file.")
 
 
 def _print_metrics(metrics: dict[str, Any], title: str) -> None:

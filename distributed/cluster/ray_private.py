@@ -100,7 +100,7 @@ def hush_lost_nodes() -> None:
 # --- Ray Train
 
 
-def tensorflow_trainer(backend_config: object, train_loop: Callable[..., None], **options: Any) -> Any:
+def tensorflow_trainer(backend_config: Any, train_loop: Callable[..., None], **options: Any) -> Any:
     """Make a `ray.train.tensorflow.TensorflowTrainer` without importing TensorFlow here.
 
     Both its public module and its constructor import TensorFlow, for a default that is not used
@@ -116,9 +116,7 @@ def tensorflow_trainer(backend_config: object, train_loop: Callable[..., None], 
 
     class Trainer(TensorflowTrainer):
         def __init__(self) -> None:
-            DataParallelTrainer.__init__(
-                self, train_loop, backend_config=backend_config, **options
-            )
+            DataParallelTrainer.__init__(self, train_loop, backend_config=backend_config, **options)
 
     return Trainer()
 

@@ -22,7 +22,9 @@ ANSWER_S = 10.0  # for an answer while a job is followed
 SUBMIT_S = 120.0  # for an answer to the upload of a package or to a submission
 
 
-def submit(command: list[str], address: str | None, working_dir: Path) -> tuple[JobSubmissionClient, str]:
+def submit(
+    command: list[str], address: str | None, working_dir: Path
+) -> tuple[JobSubmissionClient, str]:
     """Upload a folder and start a command of `siamese` in it on a cluster.
 
     Args:

@@ -13,6 +13,7 @@ from ray.tune.schedulers import (
 )
 
 from distributed.sweep.choices import SchedulerName
+from siamese.config.metrics import metric_of
 from siamese.config.search_space import Choice, Integers, Numbers, Space
 from siamese.errors import UserError
 
@@ -36,7 +37,7 @@ def make_scheduler(
     Args:
         name: `asha` (asynchronous successive halving), `median` stopping, `pbt` (population based
             training) or `none`, with which every trial runs in full.
-        metric: to maximise.
+        metric: the key of the one that counts.
         epochs: of a trial that is not stopped.
         space: what is searched.
         seed: of what `pbt` changes.
@@ -44,7 +45,8 @@ def make_scheduler(
     Raises:
         UserError: the space has nothing that `pbt` could change.
     """
-    common: dict[str, Any] = {"time_attr": "epoch", "metric": metric, "mode": "max"}
+    mode = "max" if metric_of(metric).higher_is_better else "min"
+    common: dict[str, Any] = {"time_attr": "epoch", "metric": metric, "mode": mode}
     if name == "asha":
         return AsyncHyperBandScheduler(**common, max_t=epochs, reduction_factor=REDUCTION)
     if name == "median":

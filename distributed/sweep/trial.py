@@ -4,13 +4,13 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ray
 from ray import tune
 
+from distributed.sweep.shared import Shared
 from distributed.training.launch import launch
 from siamese.config.recipe import Recipe, with_settings
 from siamese.data.dataset import TrainingData
@@ -23,29 +23,7 @@ from siamese.training.context import LocalContext
 from siamese.training.execution import Execution
 from siamese.training.preparation import Prepared, prepare
 from siamese.training.run_folder import RunFolder
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What all trials of a sweep share; put into Ray's object store once.
-
-    Attributes:
-        recipe: the one whose settings are searched.
-        data: the data set, a path or URI.
-        pairs: development pairs.
-        summary: counts of the data.
-        trials: the folder of the trials' run folders, a path or URI.
-        execution: of each trial.
-        preparations: the handle of a `Preparations`.
-    """
-
-    recipe: Recipe
-    data: str
-    pairs: list[Pair]
-    summary: dict[str, Any]
-    trials: str
-    execution: Execution
-    preparations: Any
+from siamese.training.training_run import TrainingRun
 
 
 @ray.remote(num_cpus=0)
@@ -82,7 +60,7 @@ class Preparations:
             return [self._made[key]]
 
     def check(self) -> None:
-        """Answer, even while vectors are trained: the driver is there."""
+        """Answer, to show that the driver is there; also while `get` is at work."""
 
 
 class TrialContext(LocalContext):
@@ -125,7 +103,7 @@ def run_trial(config: dict[str, Any], shared: Shared) -> None:
     """What Ray Tune runs in a process for each trial.
 
     A user's mistake, such as a loss that is no number, is reported and ends the trial: to try
-    again would not mend it.
+    again would not fix it.
 
     Args:
         config: `settings`, by key.
@@ -151,7 +129,8 @@ def _train(settings: dict[str, Any], shared: Shared) -> None:
     prepared: Prepared = ray.get(reference)
     execution = shared.execution
     if execution.workers[1]:
-        launch(shared.data, location, recipe, shared.pairs, prepared, execution, _report)
+        run = TrainingRun(shared.data, shared.pairs, location, recipe, prepared, execution)
+        launch(run, _report)
         return
     from distributed.training.worker import start_tensorflow
     from siamese.training.loop import fit

@@ -11,7 +11,6 @@ from siamese.storage.filesystem import absolute
 from siamese.training.execution import Execution
 from siamese.training.training_run import TrainingRun
 
-
 # Ray Train's own settings, unless the user has set them. Lost workers are noticed within a second.
 # Just after a node is lost Ray still counts on it, and waits so long before it asks again.
 _START_TIMEOUT = 20

@@ -8,7 +8,7 @@ from siamese.config.overrides import recipe_of
 from siamese.config.recipe import Recipe
 from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.errors import UserError
-from siamese.train_encoder import split_parts, train_at
+from siamese.train_encoder import parts_of, train_at
 from siamese.training.context import print_evaluation
 from siamese.training.execution import Execution, parse_workers
 from siamese.training.run_folder import Existing, RunFolder
@@ -63,10 +63,8 @@ def train(
     execution = replace(execution, **changes)
     if not execution.workers[1]:
         raise UserError("distributed.train needs workers. Without them, call siamese.train.")
-    evaluator, trackers = options.pop("evaluator", None), options.pop("trackers", None)
-    execution, parts, settings = split_parts(execution, evaluator, trackers, options)
-    place = OnRay(execution)
-    return train_at(place, groups, dev, recipe_of(recipe, settings), run, existing, parts)
+    parts = parts_of(options.pop("evaluator", None), options.pop("trackers", None), options)
+    return train_at(OnRay(execution), groups, dev, recipe_of(recipe, options), run, existing, parts)
 
 
 class OnRay:

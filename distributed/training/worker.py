@@ -91,7 +91,8 @@ def run_worker(config: dict[str, Any]) -> None:
     """What Ray Train runs in every worker.
 
     Args:
-        config: `run`, a list with the reference of a `TrainingRun`; `monitor`, the handle of a `Monitor`.
+        config: `run`, a list with the reference of a `TrainingRun`; `monitor`, the handle of a
+            `Monitor`.
     """
     monitor = config["monitor"]
     if ray.get(monitor.mistake.remote()):

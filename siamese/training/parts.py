@@ -11,3 +11,7 @@ class Parts:
     loss: Any = None
     evaluators: Any = None
     trackers: Any = None
+
+    def complete(self, recipe: Any, execution: Any) -> "Parts":
+        """See the branch `loop`."""
+        return self

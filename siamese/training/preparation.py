@@ -66,9 +66,7 @@ def prepare(
     return Prepared(vocabulary, embeddings, coverage)
 
 
-def read_data(
-    data: str, pairs: list[Pair], recipe: Recipe
-) -> tuple[TrainingData, dict[str, Any]]:
+def read_data(data: str, pairs: list[Pair], recipe: Recipe) -> tuple[TrainingData, dict[str, Any]]:
     """Read a data set.
 
     Returns:

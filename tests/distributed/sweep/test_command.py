@@ -19,12 +19,14 @@ from faults import SAMPLE, SETTINGS, weights
 from ray.util.state import list_actors, list_placement_groups
 
 from distributed.sharding.shard import shard
-from distributed.sweep.command import Sweep, trial_execution, tune
+from distributed.sweep.command import tune
 from distributed.sweep.folder import SweepFolder
+from distributed.sweep.sweep import Sweep, trial_execution
 from distributed.sweep.trial_log import TrialLog, read_trials
 from siamese import SentenceEncoder
 from siamese.config.recipe import load_recipe, with_settings
 from siamese.config.search_space import load_space
+from siamese.training.execution import Execution
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 DEV, TEST = SAMPLE / "df_dev.txt", SAMPLE / "df_test.txt"
@@ -200,7 +202,7 @@ def test_a_killed_driver_leaves_a_sweep_that_resumes_to_the_same_trials(
 
 def _figures(evaluation: dict) -> dict:
     """What does not depend on the clock."""
-    clocks = ("at", "heard", "event", "groups_per_second")
+    clocks = ("at", "order", "event", "groups_per_second")
     clocks += ("train_seconds", "input_seconds", "evaluation_seconds")
     return {k: v for k, v in evaluation.items() if k not in (*clocks, "is_best")}
 
@@ -254,9 +256,8 @@ def sweep_here(data: Path, run: Path, space: Path, **options) -> None:
         str(data),
         str(DEV),
         str(run),
-        recipe,
-        Sweep(load_space(str(space), recipe), **options),
-        execution=trial_execution(workers, 1, 0, None, False),
+        Sweep(recipe, load_space(str(space), recipe), **options),
+        execution=trial_execution(Execution(workers=(workers, workers))),
     )
 
 

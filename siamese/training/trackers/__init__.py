@@ -1,0 +1,1 @@
+"""Trackers, a file each: where the figures of a run go besides `metrics.jsonl`."""
