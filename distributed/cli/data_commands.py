@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from distributed.cli.options import RESULTS, WHAT, Inputs, Seed
+from siamese.config.parts import part_names
 from siamese.errors import UserError
 
 
@@ -25,11 +26,18 @@ def shard(
         bool,
         typer.Option("--fresh", help="replace a data set that is there", rich_help_panel=RESULTS),
     ] = False,
+    format: Annotated[
+        str | None,
+        typer.Option(
+            help=f"of all inputs: {', '.join(part_names('format'))}; else their suffixes say it",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
 ) -> None:
     """Turn groups of paraphrases or labelled pairs into a data set of Parquet shards."""
     from distributed.sharding.shard import shard as start
 
-    manifest = start(inputs, output, rows_per_shard, seed, fresh)
+    manifest = start(inputs, output, rows_per_shard, seed, fresh, format)
     counts = manifest["counts"]
     print(
         f"{counts['groups']:,} groups, {counts['texts']:,} texts, {counts['negatives']:,} hard "

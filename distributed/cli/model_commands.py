@@ -47,7 +47,7 @@ def evaluate(
             raise UserError("--threshold has no effect with --retrieval, which ranks.")
         _evaluate_retrieval(model, pairs, json_file)
         return
-    from siamese.data.formats.pairs import read_pairs
+    from siamese.data.reading import read_pairs
     from siamese.encoder.model_folder import check_model_folder
     from siamese.encoder.sentence_encoder import SentenceEncoder
     from siamese.evaluation.pair_metrics import evaluate_scores, labels_of, pair_scores

@@ -1,4 +1,4 @@
-"""A function applied to each of some items: by Ray Data on every CPU of the cluster, or here."""
+"""Apply a function to each of some items, with Ray Data, on every CPU of the cluster."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -9,25 +9,21 @@ from siamese.errors import UserError
 Item = TypeVar("Item")
 
 
-def each(
-    function: Callable[[Item], dict[str, Any]], items: Sequence[Item], use_ray: bool
+def ray_map(
+    function: Callable[[Item], dict[str, Any]], items: Sequence[Item]
 ) -> Iterator[dict[str, Any]]:
     """Yield what the function returns for each item, in the order of the items.
 
-    A worker that dies is replaced and its item done again; the user's mistakes and what cannot be
-    written are not tried again.
+    A `siamese.data.sharding.Map`, for a cluster that was joined. A worker that dies is replaced and
+    its item done again; the user's mistakes and what cannot be written are not tried again.
 
     Args:
         function: from an item to a row: names and integers, strings or bytes.
         items: what to apply it to.
-        use_ray: apply it in the workers of the cluster that was joined; otherwise here.
 
     Raises:
         UserError: of the first item, in their order, whose function raised one.
     """
-    if not use_ray:
-        yield from map(function, items)
-        return
     import ray.data
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)

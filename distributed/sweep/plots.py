@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from distributed.sweep.trial_log import TrialLog
-from siamese.config.search_space import Choice, Layers, Numbers, Range, Space
+from siamese.config.ranges import Choice, Layers, Numbers, Range
+from siamese.config.search_space import Space
 from siamese.report.plots import FAINT, INK, METRIC_NAMES, POSITIVE, whole_ticks
 
 if TYPE_CHECKING:

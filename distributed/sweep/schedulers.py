@@ -14,7 +14,8 @@ from ray.tune.schedulers import (
 
 from distributed.sweep.choices import SchedulerName
 from siamese.config.metrics import metric_of
-from siamese.config.search_space import Choice, Integers, Numbers, Space
+from siamese.config.ranges import Choice, Integers, Numbers
+from siamese.config.search_space import Space
 from siamese.errors import UserError
 
 # What may change in the middle of a run: neither a weight's shape nor the number of steps hangs

@@ -4,7 +4,8 @@ import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
 from distributed.sweep.choices import SearchName
-from siamese.config.search_space import RandomDraw, Space
+from siamese.config.ranges import RandomDraw
+from siamese.config.search_space import Space
 from siamese.errors import UserError
 
 if TYPE_CHECKING:

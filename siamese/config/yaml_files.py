@@ -12,7 +12,7 @@ from siamese.errors import UserError
 
 
 def embedded_names(kind: str) -> list[str]:
-    """The names of the embedded files of a kind, `recipe` or `space`."""
+    """Return the names of the embedded files of a kind, `recipe` or `space`."""
     folder = resources.files(f"siamese.config.{kind}s")
     return sorted(
         f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")
@@ -71,6 +71,6 @@ def parse_yaml(text: str, source: str) -> Any:
 
 
 def nearest(word: str, words: Sequence[str]) -> str:
-    """The end of a message about an unknown word: the nearest known one, or all of them."""
+    """Write the end of a message about an unknown word: the nearest known one, or all of them."""
     close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
     return f"; did you mean {close[0]}?" if close else f"; one of {', '.join(words)}?"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from siamese.config.recipe import Text
-from siamese.data.sampling import Rows
+from siamese.data.rows import Rows
 from siamese.text.vocabulary import Vocabulary
 
 # Stands for a hard negative that a group does not have: no row is compared with it.
@@ -16,24 +16,24 @@ NO_TEXT = np.iinfo(np.int64).min
 
 
 class Batch(NamedTuple):
-    """One worker's share of a batch: B groups, R rows (see `sampling.Rows`).
+    """One worker's share of a batch: B groups, R rows (see `rows.Rows`).
 
     Attributes:
-        parts: characters of the rows, sorted by length; each part is int32 `[rows, time]`, and
-            all parts together have R rows. Without gradient caching there is one.
-        noise: what each of the parts' rows draws its dropout from, uint32 `[rows]` a part.
-        places: where each row is among the parts' rows, int32 `[R]`.
+        micro_batches: ids of the rows' characters, sorted by length; each micro-batch is int32
+            `[rows, time]`, and all together have R rows. Without gradient caching there is one.
+        noise: what the dropout of the micro-batches' rows is drawn from, uint32 `[rows]` each.
+        positions: where each row is in the micro-batches' rows, int32 `[R]`.
         column_keys: a 64-bit hash of each row's text, then `NO_TEXT` for each hard negative that
             was asked for and is not there, int64 `[columns]`: as many for every worker.
-        own_groups: for each text of each group, the group's place in the share, int32 `[N]`.
+        own_groups: for each text of each group, the group's number in the share, int32 `[N]`.
         own_keys: the hash of that text, int64 `[N]`.
         negative_pairs: the rows of two texts that are labelled as different, then -1 for what hard
             negatives that are not there leave out, int32 `[N + 2 B hard negatives, 2]`.
     """
 
-    parts: tuple[np.ndarray, ...]
+    micro_batches: tuple[np.ndarray, ...]
     noise: tuple[np.ndarray, ...]
-    places: np.ndarray
+    positions: np.ndarray
     column_keys: np.ndarray
     own_groups: np.ndarray
     own_keys: np.ndarray
@@ -47,37 +47,39 @@ def make_batch(
     hard_negatives: int,
     micro_batch_groups: int | None = None,
 ) -> Batch:
-    """Encode rows for a training step.
+    """Turn rows into ids for a training step.
 
     Args:
         rows: of this worker's share.
         vocabulary: gives the ids.
         text: the recipe's section.
         hard_negatives: how many were asked for of each group.
-        micro_batch_groups: cut the rows into parts of so many groups' rows.
+        micro_batch_groups: cut the rows into micro-batches of so many groups' rows.
     """
     texts = rows.texts
     groups = len(rows.own)
     own = [key for keys in rows.own for key in keys]
     keys = _hash([*texts, *own])
-    columns = groups * (2 + hard_negatives) + len(rows.lone)
+    columns = groups * (2 + hard_negatives) + len(rows.single_texts)
     column_keys = np.full(columns, NO_TEXT)
     column_keys[: len(texts)] = keys[: len(texts)]
-    negative_pairs = np.full((2 * groups * hard_negatives + len(rows.lone) // 2, 2), -1, np.int32)
+    negative_pairs = np.full(
+        (2 * groups * hard_negatives + len(rows.single_texts) // 2, 2), -1, np.int32
+    )
     negative_pairs[: len(rows.negative_pairs)] = rows.negative_pairs
     order = np.argsort([len(t) for t in texts], kind="stable")
-    places = np.empty(len(texts), np.int32)
-    places[order] = np.arange(len(texts), dtype=np.int32)
+    positions = np.empty(len(texts), np.int32)
+    positions[order] = np.arange(len(texts), dtype=np.int32)
     width = text.max_length if text.padding == "max_length" else None
-    part = (micro_batch_groups or groups) * columns // groups
-    cuts = [*range(0, len(texts), part), len(texts)]
+    size = (micro_batch_groups or groups) * columns // groups
+    cuts = [*range(0, len(texts), size), len(texts)]
     return Batch(
-        parts=tuple(
+        micro_batches=tuple(
             vocabulary.encode([texts[i] for i in order[start:end]], text.max_length, width)
             for start, end in pairwise(cuts)
         ),
         noise=tuple(rows.noise[order[start:end]] for start, end in pairwise(cuts)),
-        places=places,
+        positions=positions,
         column_keys=column_keys,
         own_groups=np.repeat(np.arange(groups, dtype=np.int32), [len(group) for group in rows.own]),
         own_keys=keys[len(texts) :],
@@ -86,7 +88,7 @@ def make_batch(
 
 
 def _hash(texts: Sequence[str]) -> np.ndarray:
-    """Hashes that every process agrees on (Python's own differ from one to the next)."""
+    """Hash texts so that every process gets the same (Python's own hashes differ)."""
     values = np.empty(len(texts), object)
     values[:] = texts
     return pd.util.hash_array(values, categorize=False).view(np.int64)

@@ -1,4 +1,4 @@
-"""Check and fold the texts of groups, and count what reading met."""
+"""Check and fold the texts of groups, and count what was read."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +14,7 @@ BATCH = 1024
 
 
 class ReadingCounts:
-    """What reading met and what became of it."""
+    """Counts what was read, and what of it was folded or dropped."""
 
     def __init__(self) -> None:
         self.groups_read = 0
@@ -28,12 +28,12 @@ class ReadingCounts:
         self._code_points = np.zeros(0, np.int64)
 
     def as_dict(self) -> dict[str, int]:
-        """The plain counts, without the characters."""
+        """Return the plain counts, without the characters."""
         return {name: n for name, n in vars(self).items() if isinstance(n, int)}
 
     @property
     def characters(self) -> Counter[str]:
-        """How often each character was read, in texts and negatives."""
+        """Return how often each character was read, in texts and negatives."""
         found = np.flatnonzero(self._code_points)
         return Counter(
             dict(zip(map(chr, found.tolist()), self._code_points[found].tolist(), strict=True))
@@ -74,7 +74,7 @@ def cleaned(groups: Iterator[Group], where: object, counts: ReadingCounts) -> It
                 yield _clean(batch, where, counts)
                 batch = []
     except UserError:
-        _refuse_first(batch, where)  # what is wrong further up is told first
+        _refuse_first(batch, where)  # report first what is wrong further up
         raise
     yield _clean(batch, where, counts)
 
@@ -128,7 +128,7 @@ def _refuse_surrogates(text: str, where: str) -> None:
 
 
 def half_a_pair(where: str) -> str:
-    """What to say of half of a surrogate pair."""
+    """Write the message about half of a surrogate pair."""
     return (
         f"{where}: holds half of a surrogate pair (\\uD800 to \\uDFFF), which is not text. Write "
         "the character itself, or both halves."

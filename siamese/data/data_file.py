@@ -1,19 +1,16 @@
 """Find and read data files: local paths, globs, folders and URIs."""
 
+import io
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import fsspec
-import pyarrow as pa
-import pyarrow.fs
 from fsspec.implementations.local import LocalFileSystem
 
 from siamese.errors import UserError
 from siamese.storage.filesystem import filesystem_of
 
-DATA_SUFFIXES = (".json", ".jsonl", ".tsv", ".csv", ".txt", ".parquet")
 BOM = b"\xef\xbb\xbf"
 # Bytes that are read at a time.
 BLOCK = 1 << 17
@@ -34,12 +31,12 @@ class DataFile:
 
     @property
     def suffix(self) -> str:
-        """The lower-case ending of the name, such as `.json`."""
+        """Return the lower-case ending of the name, such as `.json`."""
         return PurePosixPath(self.path).suffix.lower()
 
     @property
     def stem(self) -> str:
-        """The name without folder and ending."""
+        """Return the name without folder and ending."""
         return PurePosixPath(self.path).stem
 
     def open(self) -> BinaryIO:
@@ -50,7 +47,7 @@ class DataFile:
             raise UserError(f"{self}: cannot be opened: {error.strerror or error}") from None
 
     def size(self) -> int:
-        """Bytes; 0 if the file system cannot tell."""
+        """Return the number of bytes; 0 if the file system cannot tell."""
         return self.filesystem.size(self._absolute) or 0
 
     def lines(self, start: int = 0, end: int | None = None) -> Iterator[tuple[int, str]]:
@@ -58,42 +55,34 @@ class DataFile:
 
         Args:
             start: begin with the first line that starts at this byte or later; it is number 1.
-            end: lines that start at this byte or later are left out; None: none are.
+            end: leave out lines that start at this byte or later; None: leave out none.
 
         Raises:
             UserError: a line is not UTF-8; names the file and the line.
         """
-        number = 0
-        with self.open() as stream:
-            first = _next_line_start(stream, start)
-            for block in _blocks_of_lines(stream, None if end is None else end - first):
-                if number == first == 0:
-                    block = block.removeprefix(BOM)
+        with io.BufferedReader(cast(io.RawIOBase, self.open()), BLOCK) as stream:
+            position = _seek_line(stream, start)
+            for number, raw in enumerate(stream, start=1):
+                if end is not None and position >= end:
+                    return
+                if position == 0:
+                    position, raw = len(raw), raw.removeprefix(BOM)
+                else:
+                    position += len(raw)
                 try:
-                    lines = block.decode("utf-8").split("\n")
-                except UnicodeDecodeError:
-                    yield from self._until_invalid(block, start, number)
-                for line in lines:
-                    number += 1
-                    yield number, line.rstrip("\r")
-
-    def _until_invalid(self, block: bytes, start: int, done: int) -> Iterator[tuple[int, str]]:
-        """Yield lines up to the first that is not UTF-8, and refuse that one."""
-        for number, raw in enumerate(block.split(b"\n"), start=done + 1):
-            try:
-                line = raw.decode("utf-8")
-            except UnicodeDecodeError as error:
-                raise UserError(
-                    f"{self}, line {self.line_number(start, number)}: not valid UTF-8 (byte "
-                    f"{raw[error.start]:#04x} at position {error.start + 1}). Convert the file to "
-                    "UTF-8."
-                ) from None
-            yield number, line.rstrip("\r")
+                    line = raw.decode("utf-8")
+                except UnicodeDecodeError as error:
+                    raise UserError(
+                        f"{self}, line {self.line_number(start, number)}: not valid UTF-8 (byte "
+                        f"{raw[error.start]:#04x} at position {error.start + 1}). Convert the file "
+                        "to UTF-8."
+                    ) from None
+                yield number, line.rstrip("\r\n")
 
     def line_number(self, start: int, number: int) -> int:
-        """The number in the file of a line that `lines(start)` numbers so."""
-        with self.open() as stream:
-            left = _next_line_start(stream, start)
+        """Find the number in the file of a line that `lines(start)` numbers so."""
+        with io.BufferedReader(cast(io.RawIOBase, self.open()), BLOCK) as stream:
+            left = _seek_line(stream, start)
             stream.seek(0)
             while left:
                 block = stream.read(min(left, BLOCK))
@@ -102,52 +91,21 @@ class DataFile:
         return number
 
 
-def _next_line_start(stream: BinaryIO, position: int) -> int:
-    """Go to the first line that starts at a position or later, and say where it starts."""
+def _seek_line(stream: BinaryIO, position: int) -> int:
+    """Go to the first line that starts at a position or later, and return where it starts."""
     if position == 0:
         return 0
-    position -= 1  # where the end of the line before may be
-    stream.seek(position)
-    while block := stream.read(BLOCK):
-        if end := block.find(b"\n") + 1:
-            stream.seek(position + end)
-            return position + end
-        position += len(block)
-    return position
+    stream.seek(position - 1)  # where the end of the line before may be
+    stream.readline()
+    return stream.tell()
 
 
-def _blocks_of_lines(stream: BinaryIO, length: int | None) -> Iterator[bytes]:
-    """Yield blocks of whole lines without the last line end, from where the stream is.
-
-    Args:
-        stream: at the start of a line.
-        length: lines that start this many bytes further on, or later, are left out.
-    """
-    if length is not None and length <= 0:
-        return
-    begun: list[bytes] = []  # the pieces of a line whose end has not been read
-    done = 0
-    while block := stream.read(BLOCK):
-        end = 0  # of the last line, if it ends in this block
-        if length is not None and done + len(block) >= length:
-            end = block.find(b"\n", max(length - done - 1, 0)) + 1
-        done += len(block)
-        block = block[:end] if end else block
-        whole = block.rfind(b"\n") + 1
-        if whole:
-            yield b"".join([*begun, block[: whole - 1]])
-            begun = []
-        begun.append(block[whole:])
-        if end:
-            return
-    if last := b"".join(begun):
-        yield last
-
-
-def find_files(inputs: list[str]) -> list[DataFile]:
+def find_files(inputs: list[str], suffixes: tuple[str, ...]) -> list[DataFile]:
     """Expand paths, globs, folders and URIs into data files, in a fixed order.
 
-    A folder stands for every data file below it (`.json .jsonl .tsv .csv .txt .parquet`).
+    Args:
+        inputs: a folder stands for every file below it that has one of the suffixes.
+        suffixes: of data files, lower case.
 
     Raises:
         UserError: an input matches nothing, or a file is empty.
@@ -159,15 +117,13 @@ def find_files(inputs: list[str]) -> list[DataFile]:
             if filesystem.isfile(path):
                 paths = [path]
             elif filesystem.isdir(path):
-                paths = sorted(
-                    p for p in filesystem.find(path) if p.lower().endswith(DATA_SUFFIXES)
-                )
+                paths = sorted(p for p in filesystem.find(path) if p.lower().endswith(suffixes))
             else:
                 paths = sorted(p for p in filesystem.glob(path) if filesystem.isfile(p))
         except OSError as error:
             raise UserError(f"{uri}: cannot be read: {error}.") from None
         if not paths:
-            hint = f"no {', '.join(DATA_SUFFIXES)} file in it" if filesystem.isdir(path) else ""
+            hint = f"no {', '.join(suffixes)} file in it" if filesystem.isdir(path) else ""
             raise UserError(f"{uri}: {hint or 'no such file'}. Check the path or the pattern.")
         given = {str(file) for file in found}
         found += [DataFile(filesystem, p) for p in paths if p not in given]
@@ -175,14 +131,3 @@ def find_files(inputs: list[str]) -> list[DataFile]:
         if file.filesystem.size(file.path) == 0:
             raise UserError(f"{file}: the file is empty. Give a file with data, or leave it out.")
     return found
-
-
-@contextmanager
-def reading_parquet(file: DataFile) -> Iterator[None]:
-    """Tell of a file that is damaged or not Parquet by its name."""
-    try:
-        yield
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{file}: not Parquet, or damaged ({error}). Write or download it again."
-        ) from None

@@ -1,6 +1,13 @@
 """A group of paraphrases."""
 
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from siamese.errors import UserError
+
+ID_COLUMNS = ("group_id", "id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,3 +20,59 @@ class Group:
     id: str
     texts: tuple[str, ...]
     negatives: tuple[str, ...] = ()
+
+
+def checked_group(group_id: str, texts: Any, negatives: Any, where: Callable[[], str]) -> Group:
+    """Make a group of values of any type.
+
+    Args:
+        group_id: the group's id.
+        texts: should be a list of strings.
+        negatives: should be a list of strings, too.
+        where: says where the group stands; called for a message only, since counting lines may
+            take long.
+
+    Raises:
+        UserError: the texts or the negatives are anything else.
+    """
+    for name, value in (("texts", texts), ("negatives", negatives)):
+        if not isinstance(value, list | tuple):
+            raise UserError(
+                f"{where()}, group {group_id!r}: {name} must be a list of strings, found "
+                f"{shorten(value)}."
+            )
+        for item in value:
+            if not isinstance(item, str):
+                raise UserError(
+                    f"{where()}, group {group_id!r}: {name} must be strings, found {shorten(item)}."
+                )
+    return Group(group_id, tuple(texts), tuple(negatives))
+
+
+def find_group_columns(names: Sequence[str], where: str) -> tuple[int, int, int | None]:
+    """Find the columns of the ids, the texts and, if there are any, the negatives by their names.
+
+    Args:
+        names: of all columns.
+        where: the table, for the message.
+
+    Raises:
+        UserError: there are no ids or no texts.
+    """
+    found = [name for name in ID_COLUMNS if name in names]
+    if not found or "texts" not in names:
+        raise UserError(
+            f"{where}: has the columns {', '.join(names)}. Expected are `id` (or `group_id`) and "
+            "`texts` for groups, or two texts and `label` for pairs."
+        )
+    negatives = names.index("negatives") if "negatives" in names else None
+    return names.index(found[0]), names.index("texts"), negatives
+
+
+def shorten(value: Any) -> str:
+    """Show a value in a message, as JSON of 60 characters at most."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except RecursionError:
+        return "lists in lists in lists …"
+    return text if len(text) <= 60 else text[:57] + "…"

@@ -1,12 +1,15 @@
 """Join labelled pairs into groups."""
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from siamese.data.cleaning import ReadingCounts
+from siamese.data.group import Group
 from siamese.data.pair import Pair
+from siamese.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -85,3 +88,29 @@ def join_pairs(pairs: Iterable[Pair]) -> JoinedPairs:
     alone = {own for own in component[joined[:, 0]].tolist() if len(members[own]) == 1}
     single = len(alone - negatives.keys())
     return JoinedPairs(groups, single, contradicting, len(joined), len(apart))
+
+
+def joined_groups(pairs: Iterable[Pair], name: str, counts: ReadingCounts) -> Iterator[Group]:
+    """Join pairs and yield the groups, which get their numbers as ids.
+
+    Args:
+        pairs: all of them.
+        name: what they are read from, for the message.
+        counts: is added to.
+
+    Raises:
+        UserError: no pair is positive.
+    """
+    joined = join_pairs(pairs)
+    counts.pairs_read += joined.positive + joined.negative
+    if not joined.positive:
+        raise UserError(
+            f"{name}: no positive pair (label 1) among {joined.negative:,}, so there is no group "
+            "to train on. Check the label column."
+        )
+    counts.groups_read += joined.single
+    counts.texts_read += joined.single
+    counts.groups_of_one_text_dropped += joined.single
+    counts.contradicting_negatives_dropped += joined.contradicting
+    for number, (texts, negatives) in enumerate(joined.groups):
+        yield Group(str(number), texts, negatives)

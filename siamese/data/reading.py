@@ -1,4 +1,4 @@
-"""Groups of paraphrases and labelled pairs, read from every accepted format.
+"""Groups, labelled pairs and texts, read from files of every accepted format.
 
 | file | holds |
 | --- | --- |
@@ -9,72 +9,74 @@
 | `.parquet` | groups (`id` or `group_id`, `texts`, `negatives`) or pairs (two texts, `label`) |
 
 Groups are read as a stream. Labelled pairs become groups by joining the positive ones, which holds
-all pairs in memory (`pairs.py`).
+all pairs in memory (`joining.py`).
 """
 
 import sys
 from collections.abc import Iterator
 
-import pyarrow.parquet as pq
-
 from siamese.data.cleaning import ReadingCounts
-from siamese.data.data_file import DataFile, find_files, reading_parquet
-from siamese.data.formats.groups import read_group_file
-from siamese.data.formats.pairs import is_pair_file, read_pair_file
+from siamese.data.format import Format, find_inputs
 from siamese.data.group import Group
-from siamese.data.splitting import plan_pieces, read_piece
+from siamese.data.pair import Pair, require_both_labels, to_pairs
+from siamese.data.splitting import plan_pieces
 from siamese.errors import UserError
 
-__all__ = ["Group", "ReadingCounts", "read_groups", "read_texts"]
 
-
-def read_groups(inputs: list[str], counts: ReadingCounts) -> Iterator[Group]:
+def read_groups(
+    inputs: list[str], counts: ReadingCounts, format: str | Format | None = None
+) -> Iterator[Group]:
     """Yield the groups of all inputs that have two different texts or more, or negatives.
 
     Duplicate texts of a group are folded and other groups of one text are dropped; all is counted
     in `counts`, as is every character read. Group ids are prefixed with the file's name when
     several files are read, so that they stay distinct.
 
+    Args:
+        inputs: files, globs, folders or URIs.
+        counts: is added to.
+        format: the format of all files: a name, or an object; None: their suffixes say it.
+
     Raises:
         UserError: an input is missing, empty, of another shape or encoding, or has an empty text.
     """
-    for piece in plan_pieces(inputs, piece_bytes=sys.maxsize):
-        for batch in read_piece(piece, counts):
+    for piece in plan_pieces(inputs, sys.maxsize, format):
+        for batch in piece.read(counts):
             yield from batch
 
 
-def read_texts(inputs: list[str]) -> Iterator[str]:
+def read_pairs(inputs: list[str], format: str | Format | None = None) -> list[Pair]:
+    """Read labelled pairs to evaluate an encoder on.
+
+    Args:
+        inputs: files, globs, folders or URIs.
+        format: as in `read_groups`.
+
+    Raises:
+        UserError: an input is missing, empty or malformed, or the pairs are not of both labels.
+    """
+    files = find_inputs(inputs, format)
+    for file, own_format in files:
+        if own_format.holds(file) != "pairs":
+            raise UserError(
+                f"{file}: holds no labelled pairs. Give text1, text2 and label in a .tsv, .txt, "
+                ".csv or .parquet file."
+            )
+    pairs = [pair for file, own in files for pair in to_pairs(own.pair_rows(file))]
+    require_both_labels(pairs, ", ".join(inputs))
+    return pairs
+
+
+def read_texts(inputs: list[str], format: str | Format | None = None) -> Iterator[str]:
     """Yield every text of the inputs, for training vectors or for encoding.
 
     Besides groups and pairs, a `.txt` file may hold one text a line and a Parquet file a column
     `text` (such as `siamese encode` writes). Order is kept and nothing is dropped, so that what
     comes out lines up with what went in.
+
+    Args:
+        inputs: files, globs, folders or URIs.
+        format: as in `read_groups`.
     """
-    for file in find_files(inputs):
-        if file.suffix == ".parquet" and (texts := _read_text_column(file)) is not None:
-            yield from texts
-        elif is_pair_file(file) and not (file.suffix == ".txt" and not _first_line_is_pair(file)):
-            for pair in read_pair_file(file):
-                yield pair.text1
-                yield pair.text2
-        elif file.suffix == ".txt":
-            yield from (line for _, line in file.lines())
-        else:
-            for group in read_group_file(file):
-                yield from group.texts
-
-
-def _read_text_column(file: DataFile) -> list[str] | None:
-    with reading_parquet(file), file.open() as stream:
-        parquet = pq.ParquetFile(stream)
-        if "text" not in parquet.schema_arrow.names:
-            return None
-        texts = parquet.read(columns=["text"])["text"].to_pylist()
-    if not all(isinstance(text, str) for text in texts):
-        raise UserError(f"{file}: the column `text` must hold strings, without missing values.")
-    return texts
-
-
-def _first_line_is_pair(file: DataFile) -> bool:
-    first = next(file.lines(), (1, ""))[1]
-    return first.count("\t") >= 2
+    for file, own_format in find_inputs(inputs, format):
+        yield from own_format.texts(file)

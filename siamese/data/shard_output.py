@@ -14,12 +14,12 @@ from siamese.errors import UserError
 from siamese.storage.folder import Folder
 
 _UNFINISHED = ".sharding-"
-# What sharding writes into a URI, besides the manifest.
+# What is written to a URI, besides the manifest.
 _OWN = re.compile(rf"part-\d{{5,}}\.parquet|vocabulary\.json|{re.escape(_UNFINISHED)}[0-9a-f]{{8}}")
 
 
 def check_output(output: str, fresh: bool) -> None:
-    """See whether a data set may be written there.
+    """Check that a data set may be written there.
 
     Raises:
         UserError: something else is there, or a data set and `fresh` is not set.
@@ -42,7 +42,7 @@ def check_output(output: str, fresh: bool) -> None:
 
 
 def _is_unfinished(folder: Folder, names: list[str]) -> bool:
-    """Whether a run that wrote to a URI died there."""
+    """Say whether this is what a process left that was killed while it wrote to a URI."""
     return (
         not folder.is_local
         and all(_OWN.fullmatch(name) for name in names)
@@ -57,15 +57,15 @@ def writing(output: str) -> Iterator[tuple[Folder, Folder]]:
     When the block succeeds, the data set is at `output`; when it fails, all that it wrote is gone.
     A local data set is written beside `output`, in a hidden folder, and takes its place as a whole.
     One at a URI is written in its place: `make_room` clears that first, and the manifest makes it
-    valid. What an earlier run left that was killed is removed.
+    valid. What a process left that was killed is removed.
 
     Args:
         output: a local path or a URI, approved by `check_output`.
     """
     folder = Folder(output)
     if folder.is_local:
-        with _beside(Path(output).expanduser().resolve()) as (data, runs):
-            yield data, runs
+        with _beside(Path(output).expanduser().resolve()) as (data, sorted_runs):
+            yield data, sorted_runs
         return
     scratch = folder / f"{_UNFINISHED}{uuid.uuid4().hex[:8]}"
     try:
@@ -79,7 +79,7 @@ def writing(output: str) -> Iterator[tuple[Folder, Folder]]:
 
 
 def make_room(folder: Folder, scratch: Folder | None = None) -> None:
-    """Remove a data set, its manifest first, and what a run left that was killed.
+    """Remove a data set, its manifest first, and what a process left that was killed.
 
     Args:
         folder: that `writing` yielded.
@@ -100,7 +100,7 @@ def _beside(path: Path) -> Iterator[tuple[Folder, Folder]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         prefix = f".{path.name}{_UNFINISHED}"
-        _sweep(path.parent, prefix)
+        _remove_unfinished(path.parent, prefix)
         work = Path(tempfile.mkdtemp(dir=path.parent, prefix=prefix))
         try:
             with (work / "lock").open("w") as lock:
@@ -108,8 +108,8 @@ def _beside(path: Path) -> Iterator[tuple[Folder, Folder]]:
                 with suppress(OSError):  # not every file system has locks
                     fcntl.flock(lock, fcntl.LOCK_EX)
                 (work / "data").mkdir()
-                (work / "runs").mkdir()
-                yield Folder(work / "data"), Folder(work / "runs")
+                (work / "sorted-runs").mkdir()
+                yield Folder(work / "data"), Folder(work / "sorted-runs")
                 if path.exists():
                     path.rename(work / "old")
                 (work / "data").rename(path)
@@ -122,8 +122,8 @@ def _beside(path: Path) -> Iterator[tuple[Folder, Folder]]:
         raise
 
 
-def _sweep(parent: Path, prefix: str) -> None:
-    """Remove the work folders of runs that were killed."""
+def _remove_unfinished(parent: Path, prefix: str) -> None:
+    """Remove the work folders of processes that were killed."""
     for work in parent.iterdir():
         if work.name.startswith(prefix) and not _is_in_use(work):
             shutil.rmtree(work, ignore_errors=True)

@@ -1,6 +1,6 @@
 """The shard format, written and read in one place: Parquet files of groups and a manifest.
 
-    DIR/part-00000.parquet …   group_id: string, texts: list<string>, negatives: list<string>
+    DIR/part-00000.parquet …   the shards: the columns of `SCHEMA`
     DIR/vocabulary.json        every character of the texts that were read, with its count
     DIR/manifest.json          written last: a folder without it is no data set
 
@@ -36,6 +36,7 @@ SCHEMA = pa.schema(
 _TEXTS = SCHEMA.names.index("texts")
 SCHEMA_VERSION = 2
 MANIFEST = "manifest.json"
+FIRST_SHARD = "part-00000.parquet"
 VOCABULARY = "vocabulary.json"
 # Groups in a Parquet row group, but for the last of a file: part of the format.
 ROW_GROUP = 4096
@@ -43,7 +44,7 @@ ROW_GROUP = 4096
 GROUPS_KEPT = 64 * ROW_GROUP
 
 
-def write_part(
+def write_shard(
     number: int, tables: Iterable[pa.Table], folder: Folder, scratch: Folder
 ) -> dict[str, Any]:
     """Write one shard, and return its entry in the manifest.
@@ -78,7 +79,7 @@ def finish_data_set(
     Args:
         folder: where all shards are.
         scratch: for files while they are begun.
-        files: what `write_part` returned for each shard.
+        files: what `write_shard` returned for each shard.
         characters: every character of the texts that were read, with its count.
         counts: of groups and texts, and what reading met.
         texts_by_length: how many texts have so many characters.
@@ -115,12 +116,14 @@ class ShardedGroups(Sequence[Group]):
 
     def __init__(self, folder: Folder, rows: Mapping[str, int]) -> None:
         self._folder = folder
-        self.row_groups: list[int] = []  # the number of groups in each
-        self._where: list[tuple[str, int]] = []  # the file of each, and its place in the file
-        for name, count in rows.items():
-            for place, start in enumerate(range(0, count, ROW_GROUP)):
-                self._where.append((name, place))
-                self.row_groups.append(min(ROW_GROUP, count - start))
+        # The file of each row group, its number in the file, and how many groups it has.
+        found = [
+            (name, number, min(ROW_GROUP, count - start))
+            for name, count in rows.items()
+            for number, start in enumerate(range(0, count, ROW_GROUP))
+        ]
+        self._where = [(name, number) for name, number, _ in found]
+        self.row_groups = tuple(count for _, _, count in found)
         self._ends = np.cumsum(self.row_groups).tolist()
         self._pair_ends: dict[int, np.ndarray] = {}
         self._read: OrderedDict[int, list[pa.Array]] = OrderedDict()  # the oldest first
@@ -151,24 +154,24 @@ class ShardedGroups(Sequence[Group]):
         for name in dict.fromkeys(name for name, _ in self._where):
             with self._folder.open_arrow(name) as source:
                 metadata = pq.ParquetFile(source).metadata
-            for place in range(metadata.num_row_groups):
-                row_group = metadata.row_group(place)
+            for number in range(metadata.num_row_groups):
+                row_group = metadata.row_group(number)
                 counts.append(row_group.column(_TEXTS).num_values - row_group.num_rows)
         return tuple(counts)
 
     def pairs(self) -> tuple[int, ...]:
-        """As in `sampling.Sizes`, from what Parquet files tell of themselves."""
+        """Return what `dataset.Sizes` asks for, from the metadata of the Parquet files."""
         return self._pairs
 
     def pair_ends(self, number: int) -> np.ndarray:
-        """As in `sampling.Sizes`; kept once read."""
+        """Return what `dataset.Sizes` asks for; kept once read."""
         if number not in self._pair_ends:
             texts = self._row_group(number)[_TEXTS]
             self._pair_ends[number] = np.cumsum(texts.value_lengths().to_numpy() - 1)
         return self._pair_ends[number]
 
     def _row_group(self, number: int) -> list[pa.Array]:
-        """The three columns of a row group."""
+        """Return the three columns of a row group."""
         with self._lock:
             if number in self._read:
                 self._read.move_to_end(number)
@@ -186,7 +189,7 @@ class ShardedGroups(Sequence[Group]):
 
 
 def read_manifest(folder: str | Path) -> dict[str, Any]:
-    """The manifest of a data set, local or at a URI.
+    """Read the manifest of a data set, local or at a URI.
 
     Raises:
         UserError: the folder holds no complete data set, or one of another version.
@@ -246,7 +249,7 @@ def read_shards(folder: str | Path, verify: bool = True) -> tuple[TrainingData, 
     groups = ShardedGroups(place, {file["name"]: file["rows"] for file in manifest["files"]})
     data = TrainingData(
         groups=groups,
-        lone=manifest["counts"]["groups_of_one_text_kept"],
+        single_text_groups=manifest["counts"]["groups_of_one_text_kept"],
         row_groups=groups.row_groups,
         sizes=groups,
         characters=vocabulary.counts,

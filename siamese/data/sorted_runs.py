@@ -1,13 +1,15 @@
 """Sorted runs: what a piece of the input becomes before groups are dealt to shards.
 
-A run is an Arrow file of groups in the order of a seeded hash of their ids, those of one text last.
-Any stretch of the order of all groups is one slice of every run, sorted together: so shards of
-exactly equal size can be written from more groups than fit in memory (an external merge sort).
+A sorted run is an Arrow file of groups in the order of a seeded hash of their ids, single-text
+groups last. Any stretch of the order of all groups is one slice of every sorted run, sorted
+together: so shards of exactly equal size can be written from more groups than fit in memory (an
+external merge sort).
 """
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, product
 from typing import Any
@@ -19,79 +21,76 @@ import pyarrow.compute as pc
 from siamese.data.cleaning import ReadingCounts
 from siamese.data.group import Group
 from siamese.data.shards import SCHEMA
-from siamese.data.splitting import Piece, read_piece
+from siamese.data.splitting import Piece
 from siamese.storage.folder import Folder
 
-# The bit of a key that puts groups of one text behind all others.
-_LONE = np.uint64(1 << 63)
+# The bit of a key that puts single-text groups behind all others.
+_SINGLE_TEXT = np.uint64(1 << 63)
 _RUN_SCHEMA = pa.schema([("key", pa.uint64()), *SCHEMA])
-# Bytes of a run at most, about: it is sorted in memory.
+# Bytes of a sorted run at most, about: it is sorted in memory.
 RUN_BYTES = 64 << 20
-# Groups of a run that are read at a time: a slice of one that is not local reads few others.
+# Groups of a sorted run that are read at a time: a slice of one that is not local reads few others.
 _BATCH_ROWS = 1024
 
 
-def write_runs(number: int, piece: Piece, scratch: Folder, seed: int) -> dict[str, Any]:
+def write_sorted_runs(number: int, piece: Piece, scratch: Folder, seed: int) -> dict[str, Any]:
     """Read a piece of the input and write its groups as sorted runs.
 
     Doing it again writes the same files.
 
     Args:
-        number: of the piece, for the names of the runs.
+        number: of the piece, for the names of the sorted runs.
         piece: the piece.
-        scratch: where runs go.
+        scratch: where sorted runs go.
         seed: of the hash that orders the groups.
 
     Returns:
-        `bytes`: of all runs; `keys`: those of the runs, one after another, each run sorted
-        (uint64); `summary`: JSON of `runs` ({name: groups}), `counts` and `characters` as in
-        `ReadingCounts`, and `texts_by_length` (a list) and `negatives` of the groups that are kept.
+        What `SortedRuns.add` takes, in a row that Ray Data can carry.
 
     Raises:
         UserError: the piece cannot be used.
     """
     counts = ReadingCounts()
-    lengths = np.zeros(1, np.int64)
-    negatives = size = total = 0
+    texts_by_length: Counter[int] = Counter()
     runs: dict[str, int] = {}
     keys: list[bytes] = []
-    gathered: list[pa.RecordBatch] = []
-
-    def finish_run() -> None:
+    size = negatives = 0
+    for gathered in _tables(piece, counts, seed):
         name = f"{number:05}-{len(runs):05}.arrow"
-        run = _sorted(pa.Table.from_batches(gathered))
+        table = _sorted(gathered)
         with scratch.saving(name, scratch) as path, pa.ipc.new_file(path, _RUN_SCHEMA) as writer:
-            writer.write_table(run, max_chunksize=_BATCH_ROWS)
+            writer.write_table(table, max_chunksize=_BATCH_ROWS)
+        [run] = table.to_batches()
         runs[name] = len(run)
-        keys.append(_keys(run).tobytes())
-
-    for groups in read_piece(piece, counts):
-        if not groups:
-            continue
-        gathered.append(_record_batch(groups, seed))
-        own = np.bincount(pc.utf8_length(gathered[-1]["texts"].values).to_numpy())
-        negatives += len(gathered[-1]["negatives"].values)
-        if len(own) > len(lengths):
-            lengths, own = own, lengths
-        lengths[: len(own)] += own
-        size += gathered[-1].nbytes
-        if size >= RUN_BYTES:
-            finish_run()
-            total, size, gathered = total + size, 0, []
-    if gathered:
-        finish_run()
+        keys.append(run["key"].to_numpy().tobytes())
+        size += run.nbytes
+        negatives += len(run["negatives"].values)
+        lengths = np.bincount(pc.utf8_length(run["texts"].values).to_numpy())
+        texts_by_length.update(dict(enumerate(lengths.tolist())))
     summary = {
         "runs": runs,
         "counts": counts.as_dict(),
         "characters": counts.characters,
-        "texts_by_length": lengths.tolist(),
+        "texts_by_length": texts_by_length,
         "negatives": negatives,
     }
-    return {
-        "bytes": total + size,
-        "keys": b"".join(keys),
-        "summary": json.dumps(summary),
-    }
+    return {"bytes": size, "keys": b"".join(keys), "summary": json.dumps(summary)}
+
+
+def _tables(piece: Piece, counts: ReadingCounts, seed: int) -> Iterator[pa.Table]:
+    """Yield the groups of a piece, as many at a time as make a sorted run."""
+    gathered: list[pa.RecordBatch] = []
+    size = 0
+    for groups in piece.read(counts):
+        if not groups:
+            continue
+        gathered.append(_record_batch(groups, seed))
+        size += gathered[-1].nbytes
+        if size >= RUN_BYTES:
+            yield pa.Table.from_batches(gathered)
+            gathered, size = [], 0
+    if gathered:
+        yield pa.Table.from_batches(gathered)
 
 
 def _record_batch(groups: Sequence[Group], seed: int) -> pa.RecordBatch:
@@ -100,7 +99,7 @@ def _record_batch(groups: Sequence[Group], seed: int) -> pa.RecordBatch:
         hashlib.blake2b(group.id.encode(), digest_size=8, salt=salt).digest() for group in groups
     ]
     keys = np.frombuffer(b"".join(digests), ">u8").astype(np.uint64) >> np.uint64(1)
-    keys[[len(group.texts) == 1 for group in groups]] |= _LONE
+    keys[[len(group.texts) == 1 for group in groups]] |= _SINGLE_TEXT
     columns = [
         pa.array(keys),
         pa.array([group.id for group in groups], pa.string()),
@@ -117,12 +116,8 @@ def _lists(lists: list[tuple[str, ...]]) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(ends), flat)
 
 
-def _keys(table: pa.Table) -> np.ndarray:
-    return table["key"].combine_chunks().to_numpy()
-
-
 def _sorted(table: pa.Table, first: int = 0, rows: int | None = None) -> pa.Table:
-    """Rows `first` to `first + rows` of the table in the order of (key, id), in one chunk."""
+    """Return rows `first` to `first + rows` of a table in the order of (key, id), in one chunk."""
     [batch] = table.combine_chunks().to_batches()
     keys = batch["key"].to_numpy()
     order = np.argsort(keys, kind="stable")
@@ -133,12 +128,49 @@ def _sorted(table: pa.Table, first: int = 0, rows: int | None = None) -> pa.Tabl
     return pa.Table.from_batches([batch.take(pa.array(order[first:end]))])
 
 
+class SortedRuns:
+    """The sorted runs of all pieces, and what was counted while the pieces were read.
+
+    Attributes:
+        keys: the sorted keys of each sorted run, by its name, uint64 `[groups]`.
+        counts: as in `ReadingCounts`.
+        characters: how often each character was read.
+        texts_by_length: how many texts have so many characters.
+        negatives: the number of hard negatives.
+        bytes: of all sorted runs, about.
+    """
+
+    def __init__(self) -> None:
+        self.keys: dict[str, np.ndarray] = {}
+        self.counts: Counter[str] = Counter()
+        self.characters: Counter[str] = Counter()
+        self.texts_by_length: Counter[int] = Counter()
+        self.negatives = self.bytes = 0
+
+    @property
+    def groups(self) -> int:
+        """Return the number of groups."""
+        return sum(map(len, self.keys.values()))
+
+    def add(self, written: dict[str, Any]) -> None:
+        """Add what `write_sorted_runs` returned for a piece."""
+        summary = json.loads(written["summary"])
+        keys = np.frombuffer(written["keys"], np.uint64)
+        for name, groups in summary["runs"].items():
+            self.keys[name], keys = keys[:groups], keys[groups:]
+        self.counts.update(summary["counts"])
+        self.characters.update(summary["characters"])
+        self.texts_by_length.update({int(n): c for n, c in summary["texts_by_length"].items()})
+        self.negatives += summary["negatives"]
+        self.bytes += written["bytes"]
+
+
 @dataclass(frozen=True)
 class Stretch:
     """A stretch of the order of all groups.
 
-    It is rows `starts[r]` to `ends[r]` of each run r, sorted together, and of these `rows` from
-    `skip` on: several ids may have one key where the stretch begins or ends.
+    It is rows `starts[r]` to `ends[r]` of each sorted run r, sorted together, and of these `rows`
+    from `skip` on: several ids may have one key where the stretch begins or ends.
     """
 
     starts: np.ndarray
@@ -153,7 +185,7 @@ def plan_shards(
     """Deal all groups to shards whose sizes differ by at most one.
 
     Args:
-        keys: those of each run, sorted.
+        keys: those of each sorted run.
         rows_per_shard: groups in a shard, at most.
         stretch_rows: groups that are sorted in memory at a time, at most.
 
@@ -181,7 +213,7 @@ def plan_shards(
 
 
 def read_stretch(scratch: Folder, runs: Sequence[str], stretch: Stretch) -> pa.Table:
-    """The groups of a stretch, in order: a table of `SCHEMA` in one chunk."""
+    """Read the groups of a stretch, in order: a table of `SCHEMA` in one chunk."""
     batches: list[pa.RecordBatch] = []
     for name, start, end in zip(runs, stretch.starts, stretch.ends, strict=True):
         if start < end:
@@ -201,19 +233,19 @@ def _read_rows(scratch: Folder, name: str, start: int, end: int) -> list[pa.Reco
     return batches
 
 
-def repeated_id(scratch: Folder, keys: dict[str, np.ndarray]) -> tuple[str, int] | None:
-    """An id that several groups have, and how many more there are; None: every id is distinct.
+def find_repeated_id(scratch: Folder, keys: dict[str, np.ndarray]) -> tuple[str, int] | None:
+    """Find an id that several groups have, and how many more there are; None: all are distinct.
 
     Args:
-        scratch: where the runs are.
-        keys: the sorted keys of each run.
+        scratch: where the sorted runs are.
+        keys: the sorted keys of each sorted run.
     """
-    ordered = np.sort(np.concatenate(list(keys.values())) & ~_LONE)
+    ordered = np.sort(np.concatenate(list(keys.values())) & ~_SINGLE_TEXT)
     same = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     # Two ids may have one key, if rarely: it is the ids that count.
     for key in same:
         seen: set[str] = set()
-        for (name, own), either in product(keys.items(), (key, key | _LONE)):
+        for (name, own), either in product(keys.items(), (key, key | _SINGLE_TEXT)):
             start, end = np.searchsorted(own, either, "left"), np.searchsorted(own, either, "right")
             for batch in _read_rows(scratch, name, int(start), int(end)) if start < end else ():
                 for group_id in batch["group_id"].to_pylist():

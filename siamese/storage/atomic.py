@@ -14,7 +14,7 @@ from siamese.errors import UserError
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a local file, in hexadecimal."""
+    """Return the SHA-256 of a local file, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

@@ -12,7 +12,7 @@ from siamese.errors import UserError
 
 
 def local_path(location: str | Path) -> Path | None:
-    """The absolute path of a local path or a `file://` URI; None for any other URI.
+    """Return the absolute path of a local path or a `file://` URI; None for any other URI.
 
     Absolute, since a worker of Ray runs in a folder of its own.
     """
@@ -21,7 +21,7 @@ def local_path(location: str | Path) -> Path | None:
 
 
 def filesystem_of(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    """The file system of a local path or a URI, and the path within it.
+    """Return the file system of a local path or a URI, and the path within it.
 
     Raises:
         UserError: no installed package knows the URI's scheme.
@@ -32,7 +32,7 @@ def filesystem_of(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
         arrow, path = pyarrow.fs.FileSystem.from_uri(uri)
         return ArrowFSWrapper(arrow), path
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        pass  # not one of pyarrow's own schemes
+        pass  # not one of pyarrow's own schemes, which need no package for S3, GCS and Azure
     try:
         return fsspec.core.url_to_fs(uri)
     except (ImportError, ValueError) as error:
@@ -40,5 +40,5 @@ def filesystem_of(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
 
 
 def absolute(location: str) -> str:
-    """The same path or URI from any folder."""
+    """Return a path or URI that means the same from any folder."""
     return str(local_path(location) or location)

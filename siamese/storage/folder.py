@@ -42,22 +42,22 @@ class Folder:
 
     @property
     def name(self) -> str:
-        """The last part of its path."""
+        """Return the last part of its path."""
         return self._path.rsplit("/", 1)[-1]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Folder, (self._path if self.is_local else self.uri,)
 
     def path_of(self, name: str) -> str:
-        """Where a file of the folder is, within the file system."""
+        """Return where a file of the folder is, within the file system."""
         return f"{self._path}/{name}"
 
     def is_file(self, name: str) -> bool:
-        """Whether there is such a file in it."""
+        """Say whether there is such a file in it."""
         return self._filesystem.isfile(self.path_of(name))
 
     def names(self) -> list[str]:
-        """The names of what is directly in the folder, sorted; none if there is no folder."""
+        """Return the sorted names of what is directly in it; none if there is no such folder."""
         self._filesystem.invalidate_cache()
         try:
             paths = self._filesystem.ls(self._path, detail=False)
@@ -77,7 +77,7 @@ class Folder:
         return pa.PythonFile(self.open(name), mode="r")
 
     def sha256(self, name: str) -> str:
-        """The SHA-256 of a file of it, in hexadecimal."""
+        """Return the SHA-256 of a file of it, in hexadecimal."""
         with self.open(name) as stream:
             digest = hashlib.sha256()
             while block := stream.read(1 << 20):

@@ -25,7 +25,7 @@ class Mirror:
         self._copied: dict[str, tuple[int, int]] = {}
 
     def has(self, name: str) -> bool:
-        """Whether there is such a file at the URI, or with no name, anything at all."""
+        """Say whether there is such a file at the URI, or with no name, anything at all."""
         if name:
             return bool(self._filesystem.exists(self._remote(name)))
         return bool(self._remote_files())
@@ -96,5 +96,5 @@ def _is_last(name: str) -> bool:
 
 
 def _is_hidden(name: str) -> bool:
-    """Whether a file is still being written."""
+    """Say whether a file is still being written."""
     return any(part.startswith(".") for part in PurePosixPath(name).parts)

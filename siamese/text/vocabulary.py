@@ -50,7 +50,7 @@ class Vocabulary:
         self._table[points] = np.arange(FIRST_ID, FIRST_ID + len(points), dtype=np.int32)
 
     def __len__(self) -> int:
-        """The number of ids: padding, unknown, and one for each character."""
+        """Return the number of ids: padding, unknown, and one for each character."""
         return FIRST_ID + len(self.characters)
 
     def encode(
@@ -119,7 +119,7 @@ class Vocabulary:
 
 
 def count_characters(texts: Iterable[str]) -> Counter[str]:
-    """How often each character occurs."""
+    """Count how often each character occurs."""
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(text)
@@ -127,5 +127,5 @@ def count_characters(texts: Iterable[str]) -> Counter[str]:
 
 
 def count_cut(texts: Iterable[str], max_length: int) -> int:
-    """How many texts are longer than an encoder reads, and so are cut."""
+    """Count the texts that are longer than an encoder reads, and so are cut."""
     return sum(len(text) > max_length for text in texts)

@@ -34,7 +34,7 @@ def load_vectors(path: Path, dim: int, vocabulary: Vocabulary) -> tuple[np.ndarr
     """Read the vectors of a vocabulary's characters from a word2vec file, text or binary.
 
     Args:
-        path: the file; which of the two formats it is in is found out, not taken from its name
+        path: the file; its content says which of the two formats it is in, not its name
             (the notebook's `token_vec_300.bin` is text).
         dim: the size the vectors must have.
         vocabulary: whose characters to look up.
@@ -77,7 +77,7 @@ def load_vectors(path: Path, dim: int, vocabulary: Vocabulary) -> tuple[np.ndarr
 
 
 def _inspect(path: Path) -> tuple[int, int, bool]:
-    """The number of vectors, their size, and whether the file is binary."""
+    """Return the number of vectors, their size, and whether the file is binary."""
     try:
         with path.open("rb") as stream:
             header, first = stream.readline(200), stream.readline(1 << 20)
@@ -121,10 +121,10 @@ def _check_lines(path: Path, count: int, dim: int) -> None:
 
 
 class Again(Iterable[Item]):
-    """Goes through something as often as asked, without holding it.
+    """Iterates over something as often as asked, without holding it in memory.
 
     Args:
-        begin: begins to go through it.
+        begin: returns a new iterator.
     """
 
     def __init__(self, begin: Callable[[], Iterator[Item]]) -> None:
@@ -142,7 +142,7 @@ def train_vectors(
     One thread, so that the same texts and seed give the same vectors.
 
     Args:
-        texts: any texts; gone through several times, so not an iterator.
+        texts: any texts; iterated over several times, so not an iterator.
         dim: numbers in a vector.
         seed: of the initial vectors and the sampling.
         epochs: passes over the texts.
@@ -188,9 +188,9 @@ def save_vectors(path: Path, vectors: "dict[str, np.ndarray]") -> None:
 def initial_embeddings(
     recipe: Encoder, seed: int, vocabulary: Vocabulary, texts: Iterable[str]
 ) -> tuple[np.ndarray, Coverage | None]:
-    """The embedding matrix that a recipe's `encoder.vectors` asks for.
+    """Make the embedding matrix that a recipe's `encoder.vectors` asks for.
 
-    That is of a word2vec file, of `train` (word2vec on the run's texts) or of `none` (random).
+    It comes from a word2vec file, from `train` (word2vec on the run's texts) or is random (`none`).
 
     Args:
         recipe: the recipe's section.

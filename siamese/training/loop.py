@@ -16,7 +16,8 @@ from siamese.config.recipe import Recipe
 from siamese.data.batching import Batch, make_batch
 from siamese.data.dataset import TrainingData
 from siamese.data.pair import Pair
-from siamese.data.sampling import sample_rows
+from siamese.data.rows import Position
+from siamese.data.sampling import sample_rows, steps_per_epoch
 from siamese.encoder.bilstm_keras import build_encoder
 from siamese.encoder.bilstm_tf import build_embed
 from siamese.encoder.keras_tf import keras, tf
@@ -76,7 +77,7 @@ def _fit(
     sampling = recipe.sampling
     # Columns for negatives that no group has would be compared for nothing.
     hard_negatives = recipe.loss.hard_negatives if data.negatives else 0
-    steps = data.steps_per_epoch(sampling)
+    steps = steps_per_epoch(data, sampling)
     with context.strategy.scope():
         model, model_with_dropout = build_encoder(recipe.encoder, prepared.embeddings)
         optimizer = build_optimizer(recipe.optimizer, steps * recipe.training.epochs)
@@ -120,19 +121,8 @@ def _fit(
                 tf.summary.scalar(f"{event}/{name}", value)
 
     def batch(step: int) -> Batch:
-        rows = sample_rows(
-            data.groups,
-            tuple(data.row_groups),
-            sampling,
-            hard_negatives,
-            seed=recipe.seed,
-            epoch=at.epoch,
-            step=step,
-            lone=data.lone,
-            sizes=data.sizes,
-            rank=context.rank,
-            world_size=context.world_size,
-        )
+        position = Position(recipe.seed, at.epoch, step, context.rank, context.world_size)
+        rows = sample_rows(data, sampling, hard_negatives, position)
         return make_batch(
             rows,
             prepared.vocabulary,

@@ -11,6 +11,8 @@ import numpy as np
 from siamese.config.recipe import Recipe
 from siamese.data.dataset import TrainingData
 from siamese.data.pair import Pair
+from siamese.data.reading import read_pairs
+from siamese.data.sampling import steps_per_epoch
 from siamese.data.shards import read_shards
 from siamese.errors import UserError
 from siamese.text.vocabulary import Vocabulary, count_characters, count_cut
@@ -42,7 +44,7 @@ def prepare(
         UserError: there are fewer groups than a batch has, the learning rate would never be
             reached, or the vectors cannot be used.
     """
-    steps = data.steps_per_epoch(recipe.sampling)
+    steps = steps_per_epoch(data, recipe.sampling)
     steps *= recipe.training.epochs
     if recipe.optimizer.warmup_steps >= steps:
         raise UserError(

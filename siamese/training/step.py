@@ -131,17 +131,17 @@ def build_cached_step(
         strategy.run(lambda: optimizer.apply(list(map(tf.identity, gradients)), variables))
 
     def train_step(batch: Batch) -> tf.Tensor:
-        parts = list(zip(batch.parts, batch.noise, strict=True))
+        parts = list(zip(batch.micro_batches, batch.noise, strict=True))
         # No name for what is large and needed once.
         loss, gradient = loss_gradient(
-            tf.gather(tf.concat([encode(*part) for part in parts], axis=0), batch.places),
+            tf.gather(tf.concat([encode(*part) for part in parts], axis=0), batch.positions),
             batch.column_keys,
             batch.own_groups,
             batch.own_keys,
             batch.negative_pairs,
         )
         # From the order of the rows back to that of the parts.
-        of_parts = tf.scatter_nd(batch.places[:, None], gradient, tf.shape(gradient))
+        of_parts = tf.scatter_nd(batch.positions[:, None], gradient, tf.shape(gradient))
         sums = None
         start = 0
         for ids, noise in parts:

@@ -80,9 +80,9 @@ def step(
     texts = 2 * groups
     keys = np.arange(texts)
     batch = Batch(
-        parts=(rng.integers(FIRST_ID, characters, (texts, length)).astype(np.int32),),
+        micro_batches=(rng.integers(FIRST_ID, characters, (texts, length)).astype(np.int32),),
         noise=(rng.integers(2**32, size=texts, dtype=np.uint32),),
-        places=np.arange(texts, dtype=np.int32),
+        positions=np.arange(texts, dtype=np.int32),
         column_keys=keys,
         own_groups=np.repeat(np.arange(groups, dtype=np.int32), 2),
         own_keys=keys.reshape(2, groups).T.ravel(),

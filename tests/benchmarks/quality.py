@@ -27,9 +27,8 @@ import numpy as np
 from measured import show
 from sklearn.metrics import roc_auc_score
 
-from siamese.data.formats.pairs import read_pairs
 from siamese.data.pair import Pair
-from siamese.data.reading import read_texts
+from siamese.data.reading import read_pairs, read_texts
 from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.evaluation.pair_metrics import evaluate_scores, halved_accuracy, labels_of, pair_scores
 from siamese.report.run_contents import read_scores

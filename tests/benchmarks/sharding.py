@@ -34,12 +34,12 @@ CHILD = """
 import sys, time
 from pathlib import Path
 from distributed.cluster.connect import connect
-from distributed.sharding.ray_map import each
+from distributed.sharding.ray_map import ray_map
 from distributed.sharding.shard import BYTES_WITHOUT_RAY, OBJECT_STORE_BYTES, shard
 start = time.perf_counter()
 if Path(sys.argv[1]).stat().st_size > BYTES_WITHOUT_RAY:
     connect(object_store_memory=OBJECT_STORE_BYTES)
-    list(each(dict, [{"nothing": 0}] * 2, use_ray=True))
+    list(ray_map(dict, [{"nothing": 0}] * 2))
 ready = time.perf_counter()
 shard([sys.argv[1]], sys.argv[2])
 print(ready - start, time.perf_counter() - ready)

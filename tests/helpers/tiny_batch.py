@@ -4,7 +4,9 @@ import numpy as np
 
 from siamese.config.recipe import Encoder, Loss, Sampling, Text
 from siamese.data.batching import make_batch
+from siamese.data.dataset import TrainingData
 from siamese.data.group import Group
+from siamese.data.rows import Position
 from siamese.data.sampling import sample_rows
 from siamese.encoder.bilstm_keras import build_encoder
 from siamese.encoder.bilstm_tf import build_embed
@@ -24,8 +26,8 @@ GROUPS = [
     for g in range(24)
 ]
 GROUPS[5] = Group("5", (*GROUPS[5].texts, GROUPS[6].texts[0]), GROUPS[7].texts[:1])
-LONE = 5
-GROUPS += [Group(f"l{n}", (f"独{n}",), (f"反{n}{n}", GROUPS[n].texts[0])) for n in range(LONE)]
+GROUPS += [Group(f"l{n}", (f"独{n}",), (f"反{n}{n}", GROUPS[n].texts[0])) for n in range(5)]
+DATA = TrainingData.of_groups(GROUPS)
 VOCABULARY = Vocabulary(count_characters(t for g in GROUPS for t in (*g.texts, *g.negatives)))
 SAMPLING = Sampling(batch_groups=24)
 LOSS = Loss(scale=20, hard_negatives=2, ranking=0.5, ranking_scale=10)
@@ -45,5 +47,5 @@ def build(strategy, optimizer=None):
 
 
 def batch_of(micro_batch_groups: int | None, hard_negatives: int = 2):
-    rows = sample_rows(GROUPS, (29,), SAMPLING, hard_negatives, seed=3, epoch=0, step=0, lone=LONE)
+    rows = sample_rows(DATA, SAMPLING, hard_negatives, Position(seed=3, epoch=0, step=0))
     return make_batch(rows, VOCABULARY, Text(), hard_negatives, micro_batch_groups)

@@ -3,13 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-from groups_in_memory import SizesOfList
 
 from siamese.config.recipe import load_recipe
 from siamese.data.dataset import TrainingData
 from siamese.data.group import Group
 from siamese.data.pair import Pair
-from siamese.text.vocabulary import count_characters
 from siamese.training.checkpoint import checkpoint_folders
 from siamese.training.context import LocalContext
 from siamese.training.loop import fit
@@ -42,17 +40,8 @@ GROUPS = [
 PAIRS = [Pair(g.texts[0], g.texts[2], 1) for g in GROUPS] + [
     Pair(g.texts[0], g.negatives[0], 0) for g in GROUPS
 ]
-LONE = [Group(g.id + "?", (g.texts[0] + "吗",), g.negatives) for g in GROUPS[:7]]
-DATA = TrainingData(
-    groups=GROUPS + LONE,
-    lone=len(LONE),
-    row_groups=(len(GROUPS) + len(LONE),),
-    sizes=SizesOfList(GROUPS + LONE),
-    characters=count_characters(text for group in GROUPS + LONE for text in group.texts),
-    negatives=len(GROUPS) + len(LONE),
-    texts_read=sum(len(group.texts) for group in GROUPS),
-    hash="tests",
-)
+SINGLE_TEXT = [Group(g.id + "?", (g.texts[0] + "吗",), g.negatives) for g in GROUPS[:7]]
+DATA = TrainingData.of_groups(GROUPS + SINGLE_TEXT)
 TINY = (
     "encoder.embedding_dim=8",
     "encoder.vectors=none",

@@ -5,11 +5,12 @@ import os
 import sys
 
 import numpy as np
-from tiny_batch import GROUPS, LONE, LOSS, SAMPLING, VOCABULARY, build
+from tiny_batch import DATA, LOSS, SAMPLING, VOCABULARY, build
 
 import siamese.training.step
 from siamese.config.recipe import Optimizer, Text
 from siamese.data.batching import make_batch
+from siamese.data.rows import Position
 from siamese.data.sampling import sample_rows
 from siamese.encoder.keras_tf import tf
 from siamese.training.optimizer import build_optimizer
@@ -34,18 +35,7 @@ def take_step(strategy, rank: int, world_size: int, kind: str) -> tuple[float, l
         arguments = build(strategy, adam)
     variables = arguments[2]
     before = [variable.numpy() for variable in variables]
-    rows = sample_rows(
-        GROUPS,
-        (len(GROUPS),),
-        SAMPLING,
-        hard_negatives,
-        seed=3,
-        epoch=0,
-        step=0,
-        lone=LONE,
-        rank=rank,
-        world_size=world_size,
-    )
+    rows = sample_rows(DATA, SAMPLING, hard_negatives, Position(3, 0, 0, rank, world_size))
     batch = make_batch(rows, VOCABULARY, Text(), hard_negatives, micro)
     step = (build_cached_step if kind == "cached" else build_plain_step)(*arguments)
     loss = float(step(batch))

@@ -1,1 +1,1 @@
-"""Input formats, a file each."""
+"""Input formats, a file each: see `siamese.data.format`."""

@@ -14,9 +14,10 @@ from folder_bytes import contents
 from paths import ROOT
 
 import distributed.sharding.shard
+import siamese.data.sharding
 from distributed.sharding.shard import shard
 from siamese.data.shards import read_shards
-from siamese.data.sorted_runs import write_runs
+from siamese.data.sorted_runs import write_sorted_runs
 from siamese.errors import UserError
 
 PIECE_BYTES = 5000
@@ -58,15 +59,15 @@ def expected(source, tmp_path) -> dict[str, bytes]:
 
 @pytest.fixture
 def in_pieces(monkeypatch) -> None:
-    monkeypatch.setattr(distributed.sharding.shard, "PIECE_BYTES", PIECE_BYTES)
+    monkeypatch.setattr(siamese.data.sharding, "PIECE_BYTES", PIECE_BYTES)
     monkeypatch.setattr(distributed.sharding.shard, "BYTES_WITHOUT_RAY", 0)
 
 
 def command(cluster: str, *arguments: str) -> subprocess.Popen:
     """`siamese shard`, in pieces, by the workers of the cluster."""
     code = (
-        "import distributed.sharding.shard as s\n"
-        f"s.PIECE_BYTES, s.BYTES_WITHOUT_RAY = {PIECE_BYTES}, 0\n"
+        "import distributed.sharding.shard as shard, siamese.data.sharding as sharding\n"
+        f"sharding.PIECE_BYTES, shard.BYTES_WITHOUT_RAY = {PIECE_BYTES}, 0\n"
         "from distributed.cli.main import main; main()"
     )
     return subprocess.Popen(
@@ -94,19 +95,19 @@ def test_a_worker_that_dies_is_replaced(
     died = tmp_path / "died"
 
     def write_and_die_once(piece, scratch, seed):
-        result = write_runs(*piece, scratch, seed)
+        result = write_sorted_runs(*piece, scratch, seed)
         if piece[0] == 3 and not died.exists():
             died.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
-    monkeypatch.setattr(distributed.sharding.shard, "_write_runs", write_and_die_once)
+    monkeypatch.setattr(siamese.data.sharding, "_write_sorted_runs", write_and_die_once)
     shard(source, tmp_path / "data", rows_per_shard=150)
     assert died.exists()
     assert contents(tmp_path / "data") == expected
 
 
-@pytest.mark.parametrize("until", ["runs/*.arrow", "data/part-*"])
+@pytest.mark.parametrize("until", ["sorted-runs/*.arrow", "data/part-*"])
 def test_a_run_that_is_killed_leaves_no_data_set_and_is_done_again(
     cluster, source, expected, tmp_path, until
 ):
@@ -125,7 +126,7 @@ def test_a_run_that_is_killed_leaves_no_data_set_and_is_done_again(
     assert not list(tmp_path.glob(".data*"))
 
 
-def test_a_mistake_that_a_worker_finds_is_told_in_a_sentence(cluster, source, tmp_path):
+def test_a_mistake_that_a_worker_finds_is_reported_in_a_sentence(cluster, source, tmp_path):
     lines = Path(source[0]).read_text(encoding="utf-8").splitlines()
     lines[700] = lines[900] = '{"id": 1, "texts"'
     Path(source[0]).write_text("\n".join(lines), encoding="utf-8")
@@ -139,13 +140,13 @@ def test_a_mistake_that_a_worker_finds_is_told_in_a_sentence(cluster, source, tm
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.jsonl", "pairs.tsv"]
 
 
-def test_what_cannot_be_written_is_told_in_a_sentence(
+def test_what_cannot_be_written_is_reported_in_a_sentence(
     cluster, source, tmp_path, in_pieces, monkeypatch
 ):
     def no_space(piece, scratch, seed):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(distributed.sharding.shard, "_write_runs", no_space)
+    monkeypatch.setattr(siamese.data.sharding, "_write_sorted_runs", no_space)
     with pytest.raises(UserError, match="No space left on device"):
         shard(source, tmp_path / "data")
     assert not (tmp_path / "data").exists()

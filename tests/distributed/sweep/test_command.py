@@ -291,7 +291,7 @@ def test_a_clone_goes_on_from_its_donors_weights(cluster, data, tmp_path) -> Non
 
 
 def _warmup(space: Path, seed: int, number: int) -> int:
-    from siamese.config.search_space import RandomDraw
+    from siamese.config.ranges import RandomDraw
 
     drawn = load_space(str(space), load_recipe("fast")).draw(RandomDraw(seed, number))
     return drawn["optimizer.warmup_steps"]

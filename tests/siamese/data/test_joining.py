@@ -1,15 +1,12 @@
-"""Joining labelled pairs into groups, and reading pairs to judge an encoder on."""
+"""Joining labelled pairs into groups, and what cannot be used."""
 
 from collections import deque
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siamese.data.formats.pairs import read_pairs
 from siamese.data.joining import join_pairs
 from siamese.data.pair import Pair
-from siamese.errors import UserError
 
 texts = st.sampled_from("abcdefghij")
 pair_lists = st.lists(st.builds(Pair, texts, texts, st.sampled_from([0, 1])), min_size=1)
@@ -137,31 +134,6 @@ def test_a_long_chain_is_one_group():
     [(own, negatives)], contradicting = joined.groups, joined.contradicting
     assert own == tuple(map(str, range(20_001)))
     assert (negatives, contradicting) == ((), 0)
-
-
-class TestReadPairs:
-    def test_files_are_read_in_order_and_texts_may_be_empty(self, tmp_path):
-        (tmp_path / "b.tsv").write_text("x\t\t0\n", encoding="utf-8")
-        (tmp_path / "a.csv").write_text("label,text1,text2\n1,y,z\n", encoding="utf-8")
-        found = read_pairs([str(tmp_path / "b.tsv"), str(tmp_path / "a.csv")])
-        assert found == [Pair("x", "", 0), Pair("y", "z", 1)]
-
-    @pytest.mark.parametrize(
-        ("label", "missing"), [(1, r"negative \(label 0\)"), (0, r"positive \(label 1\)")]
-    )
-    def test_pairs_of_one_label_only_are_refused(self, tmp_path, label, missing):
-        file = tmp_path / "dev.tsv"
-        file.write_text(f"a\tb\t{label}\nc\td\t{label}\n", encoding="utf-8")
-        with pytest.raises(UserError, match=rf"dev\.tsv: no {missing} pair among 2"):
-            read_pairs([str(file)])
-
-    @pytest.mark.parametrize("name", ["train.json", "groups.jsonl"])
-    def test_groups_in_the_place_of_pairs_are_refused_as_such(self, tmp_path, name):
-        file = tmp_path / name
-        file.write_text('{"id": "0", "texts": ["a", "b"]}\n', encoding="utf-8")
-        with pytest.raises(UserError, match=r"\.tsv") as error:
-            read_pairs([str(file)])
-        assert str(file) in str(error.value)
 
 
 def test_what_cannot_be_used_is_counted():

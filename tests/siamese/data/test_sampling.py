@@ -1,29 +1,22 @@
 """Which texts make which batch."""
 
+from dataclasses import replace
 from itertools import pairwise
-from unittest.mock import patch
 
-import numpy as np
 import pytest
-from groups_in_memory import SizesOfList
-from hypothesis import given, settings
+from draws import cut, draw, make_groups
+from hypothesis import given
 from hypothesis import strategies as st
 
 from siamese.config.recipe import Sampling
+from siamese.data.dataset import TrainingData
 from siamese.data.group import Group
-from siamese.data.sampling import batch_indices, sample_rows, steps_per_epoch
+from siamese.data.sampling import steps_per_epoch
 from siamese.errors import UserError
 
 
-def make_groups(sizes: list[int]) -> list[Group]:
-    return [
-        Group(
-            str(g),
-            tuple(f"g{g}t{t}" for t in range(size)),
-            tuple(f"g{g}n{n}" for n in range(g % 4)),
-        )
-        for g, size in enumerate(sizes)
-    ]
+def steps_of(groups: list[Group], sampling: Sampling) -> int:
+    return steps_per_epoch(TrainingData.of_groups(groups), sampling)
 
 
 group_sizes = st.lists(st.integers(2, 6), min_size=4, max_size=30)
@@ -34,8 +27,8 @@ seeds = st.integers(0, 2**32 - 1)
 def test_a_batch_has_two_different_texts_of_distinct_groups(sizes, seed, epoch, data) -> None:
     groups = make_groups(sizes)
     sampling = Sampling(batch_groups=data.draw(st.integers(2, len(groups))))
-    step = data.draw(st.integers(0, steps_per_epoch(sampling, len(groups), 0) - 1))
-    rows = sample_rows(groups, (len(groups),), sampling, 2, seed=seed, epoch=epoch, step=step)
+    step = data.draw(st.integers(0, steps_of(groups, sampling) - 1))
+    rows = draw(groups, sampling, 2, seed=seed, epoch=epoch, step=step)
     assert len(rows.first) == len(rows.second) == sampling.batch_groups
     drawn = [text.split("t")[0] for text in rows.first]
     assert len(set(drawn)) == sampling.batch_groups
@@ -46,82 +39,19 @@ def test_a_batch_has_two_different_texts_of_distinct_groups(sizes, seed, epoch, 
     assert not own_texts & set(rows.negatives)
 
 
-def cut(total: int, data) -> tuple[int, ...]:
-    """Row groups of any sizes that hold so many groups together."""
-    ends = data.draw(st.lists(st.integers(1, total - 1), max_size=5, unique=True))
-    return tuple(np.diff([0, *sorted(ends), total]).tolist())
-
-
-@given(st.integers(4, 60), st.integers(2, 5), st.integers(2, 40), seeds, st.data())
-def test_an_epoch_takes_each_group_once_at_most(groups, size, window, seed, data) -> None:
-    """Whatever the row groups and the window, and only the last, incomplete batch is left out."""
-    sampling = Sampling(batch_groups=min(size, groups))
-    row_groups = cut(groups, data)
-    steps = steps_per_epoch(sampling, groups, 0)
-    with patch("siamese.data.sampling.WINDOW_GROUPS", window):
-        drawn = np.concatenate(
-            [
-                batch_indices(sampling.batch_groups, row_groups, seed, epoch=2, step=s)
-                for s in range(steps)
-            ]
-        )
-    assert len(set(drawn.tolist())) == len(drawn) == steps * sampling.batch_groups
-    assert drawn.min() >= 0 and drawn.max() < groups
-
-
-def test_every_two_groups_meet_in_a_batch_about_equally_often() -> None:
-    """Stretches and row groups must not keep groups apart for good."""
-    sampling = Sampling(batch_groups=4)
-    together = np.zeros((12, 12))
-    for epoch in range(3000):
-        for step in range(3):
-            batch = batch_indices(sampling.batch_groups, (5, 4, 3), 1, epoch, step)
-            together[np.ix_(batch, batch)] += 1
-    apart = together[~np.eye(12, dtype=bool)]
-    # 3 batches of 4: two given groups meet with probability 3/11 (818 of 3000, deviation 24) on
-    # average; those of one row group, which often share a stretch, less often than others.
-    assert apart.mean() == 3000 * 3 / 11
-    assert apart.min() > 150 and apart.max() < 1100
-
-
-def test_a_worker_reads_its_part_of_the_row_groups_only() -> None:
-    """In all, each row group is read by one worker, or by two where their parts meet."""
-    sampling, row_groups = Sampling(batch_groups=64), (100,) * 40
-    ends = np.cumsum(row_groups)
-    read: list[set[int]] = []
-    for rank in range(4):
-        share = slice(rank * 16, (rank + 1) * 16)
-        indices = [
-            batch_indices(sampling.batch_groups, row_groups, 1, 0, step, share)
-            for step in range(62)
-        ]
-        read.append(set(np.searchsorted(ends, np.concatenate(indices), side="right").tolist()))
-    assert sum(map(len, read)) <= 40 + 3
-    assert all(len(groups) <= 11 for groups in read)
-
-
 @given(group_sizes, seeds, st.sampled_from([1, 2, 4]), st.data())
 def test_workers_together_draw_what_one_would(sizes, seed, workers, data) -> None:
     groups, sampling = make_groups(sizes), Sampling(batch_groups=4)
     row_groups = cut(len(groups), data)
-    whole = sample_rows(groups, row_groups, sampling, 2, seed=seed, epoch=1, step=0)
+    at = {"seed": seed, "epoch": 1, "step": 0}
+    whole = draw(groups, sampling, 2, row_groups, **at)
     shares = [
-        sample_rows(
-            groups,
-            row_groups,
-            sampling,
-            2,
-            seed=seed,
-            epoch=1,
-            step=0,
-            rank=rank,
-            world_size=workers,
-        )
+        draw(groups, sampling, 2, row_groups, **at, rank=rank, world_size=workers)
         for rank in range(workers)
     ]
-    for part in ("first", "second", "negatives", "own"):
-        together = [item for share in shares for item in getattr(share, part)]
-        assert together == getattr(whole, part)
+    for name in ("first", "second", "negatives", "own"):
+        together = [item for share in shares for item in getattr(share, name)]
+        assert together == getattr(whole, name)
     # All texts differ here: each has the same noise, whoever holds it.
     noise = {t: n for s in shares for t, n in zip(s.texts, s.noise.tolist(), strict=True)}
     assert noise == dict(zip(whole.texts, whole.noise.tolist(), strict=True))
@@ -131,7 +61,7 @@ def test_every_ordered_pair_of_a_groups_texts_is_equally_likely() -> None:
     groups, sampling = make_groups([3, 3]), Sampling(batch_groups=2)
     counts: dict[tuple[str, str], int] = {}
     for epoch in range(3000):
-        rows = sample_rows(groups, (len(groups),), sampling, 0, seed=5, epoch=epoch, step=0)
+        rows = draw(groups, sampling, seed=5, epoch=epoch, step=0)
         for pair in zip(rows.first, rows.second, strict=True):
             if pair[0].startswith("g0"):
                 counts[pair] = counts.get(pair, 0) + 1
@@ -142,125 +72,82 @@ def test_every_ordered_pair_of_a_groups_texts_is_equally_likely() -> None:
 
 def test_hard_negatives_of_a_group_are_different_and_as_many_as_there_are() -> None:
     groups, sampling = make_groups([2] * 8), Sampling(batch_groups=8)
-    rows = sample_rows(groups, (len(groups),), sampling, 2, seed=1, epoch=0, step=0)
+    rows = draw(groups, sampling, 2, step=0)
     assert len(set(rows.negatives)) == len(rows.negatives) == 2 * (0 + 1 + 2 + 2)
 
 
 def test_a_draw_depends_on_seed_epoch_and_step_only() -> None:
     groups, sampling = make_groups([4] * 40), Sampling(batch_groups=8)
     at = [(s, e, t) for s in (0, 1) for e in (0, 1) for t in (0, 1)]
-    draws = [
-        sample_rows(groups, (len(groups),), sampling, 0, seed=s, epoch=e, step=t).texts
-        for s, e, t in at
-    ]
-    again = [
-        sample_rows(groups, (len(groups),), sampling, 0, seed=s, epoch=e, step=t).texts
-        for s, e, t in reversed(at)
-    ]
+    draws = [draw(groups, sampling, seed=s, epoch=e, step=t).texts for s, e, t in at]
+    again = [draw(groups, sampling, seed=s, epoch=e, step=t).texts for s, e, t in reversed(at)]
     assert draws == again[::-1]
     assert all(a != b for a, b in pairwise(draws))
 
 
-@settings(max_examples=50)
-@given(seeds, st.integers(0, 20), st.integers(0, 20))
-def test_notebook_rows_are_two_texts_of_a_group_joined_both_ways(seed, epoch, step) -> None:
-    groups = make_groups([1, 2, 3, 4, 5])  # the notebook may draw one text twice
-    sampling = Sampling(batch_groups=4, method="notebook")
-    rows = sample_rows(groups, (len(groups),), sampling, 0, seed=seed, epoch=epoch, step=step)
-    members = {joined.split("t")[0]: joined for joined in rows.first}
-    assert len(members) == 4
-    for first, second in zip(rows.first, rows.second, strict=True):
-        group = groups[int(first[1])]
-        assert any(
-            first == one + two and second == two + one for one in group.texts for two in group.texts
-        )
-
-
-def test_notebook_draws_with_replacement_and_anew_at_every_step() -> None:
-    groups, sampling = make_groups([2] * 8), Sampling(batch_groups=4, method="notebook")
-    repeats, batches = 0, set()
-    for step in range(200):
-        rows = sample_rows(groups, (len(groups),), sampling, 0, seed=1, epoch=0, step=step)
-        repeats += sum(f == s for f, s in zip(rows.first, rows.second, strict=True))
-        batches.add(tuple(sorted(text[:2] for text in rows.first)))
-    # random.choices of two texts repeats one in half of the cases: 400 of 800, deviation 14.
-    assert 340 < repeats < 460
-    assert len(batches) > 50  # of 70 possible; a pass over 8 groups would alternate
-
-
 def test_steps_of_an_epoch() -> None:
-    assert steps_per_epoch(Sampling(batch_groups=4), groups=11, texts=5000) == 2
+    groups = make_groups([2] * 11 + [1] * 3)  # the last are single-text groups
+    assert steps_of(groups, Sampling(batch_groups=4)) == 2
+    data = replace(TrainingData.of_groups(groups), texts_read=103_700)
     # The notebook's log: 202 steps.
-    assert steps_per_epoch(Sampling(batch_groups=4, method="notebook"), 50_000, 103_700) == 202
+    assert steps_per_epoch(data, Sampling(batch_groups=4, method="notebook")) == 202
 
 
-def test_fewer_groups_than_a_batch_are_refused_with_the_numbers() -> None:
+@pytest.mark.parametrize("method", ["pairs", "by_size", "notebook"])
+def test_fewer_groups_than_a_batch_are_refused_with_the_numbers(method) -> None:
     with pytest.raises(UserError, match=r"3 groups are .*batch_groups=8"):
-        steps_per_epoch(Sampling(batch_groups=8), groups=3, texts=9)
+        steps_of(make_groups([9] * 3), Sampling(batch_groups=8, method=method))
 
 
-LONE = [Group(f"l{g}", (f"l{g}t",), tuple(f"l{g}n{n}" for n in range(1 + g % 3))) for g in range(9)]
+SINGLE_TEXT = [
+    Group(f"l{g}", (f"l{g}t",), tuple(f"l{g}n{n}" for n in range(1 + g % 3))) for g in range(9)
+]
 
 
 @given(st.integers(1, 9), seeds, st.integers(0, 9), st.sampled_from([1, 2, 4]), st.data())
 def test_as_many_labelled_negative_pairs_are_drawn_beside_the_groups(
-    lone, seed, epoch, workers, data
+    singles, seed, epoch, workers, data
 ) -> None:
-    groups = make_groups([3] * 9) + LONE[:lone]
+    groups = make_groups([3] * 9) + SINGLE_TEXT[:singles]
     row_groups, sampling = cut(len(groups), data), Sampling(batch_groups=4)
     whole, *shares = [
-        sample_rows(
-            groups,
-            row_groups,
-            sampling,
-            2,
-            seed=seed,
-            epoch=epoch,
-            step=1,
-            lone=lone,
-            rank=rank,
-            world_size=size,
-        )
+        draw(groups, sampling, 2, row_groups, seed, epoch, step=1, rank=rank, world_size=size)
         for size in (1, workers)
         for rank in range(size)
     ]
-    texts, negatives = whole.lone[:4], whole.lone[4:]
-    assert len(set(texts)) == min(lone, 4)
+    texts, negatives = whole.single_texts[:4], whole.single_texts[4:]
+    assert len(set(texts)) == min(singles, 4)
     for text, negative in zip(texts, negatives, strict=True):
         assert negative in groups[9 + int(text[1])].negatives
     assert all(own[0].startswith("g") for own in whole.own)
-    assert [t for s in shares for t in s.lone[: 4 // workers]] == texts
-    assert [t for s in shares for t in s.lone[4 // workers :]] == negatives
+    assert [t for s in shares for t in s.single_texts[: 4 // workers]] == texts
+    assert [t for s in shares for t in s.single_texts[4 // workers :]] == negatives
     noise = {}
     for rows in shares:
         of = rows.noise[2 * len(rows.own) :].tolist()
-        noise |= dict(zip(zip(rows.lone, of[: len(rows.lone)], strict=False), of, strict=False))
+        noise |= dict(
+            zip(
+                zip(rows.single_texts, of[: len(rows.single_texts)], strict=False), of, strict=False
+            )
+        )
     of_whole = whole.noise[8:16].tolist()
-    assert set(zip(whole.lone, of_whole, strict=True)) == noise.keys()
+    assert set(zip(whole.single_texts, of_whole, strict=True)) == noise.keys()
 
 
 def test_a_pass_takes_each_group_of_one_text_once() -> None:
-    groups = make_groups([2] * 9) + LONE
+    groups = make_groups([2] * 9) + SINGLE_TEXT
     drawn: list[str] = []
     for at in range(8):  # two steps an epoch, and two a pass
-        rows = sample_rows(
-            groups,
-            (7, 8, 3),
-            Sampling(batch_groups=4),
-            1,
-            seed=3,
-            epoch=at // 2,
-            step=at % 2,
-            lone=9,
-        )
-        drawn += rows.lone[:4]
+        sampling = Sampling(batch_groups=4)
+        rows = draw(groups, sampling, 1, (7, 8, 3), seed=3, epoch=at // 2, step=at % 2)
+        drawn += rows.single_texts[:4]
     passes = [set(drawn[start : start + 8]) for start in range(0, 32, 8)]
     assert all(len(texts) == 8 for texts in passes) and len(set(drawn)) == 9
 
 
 def test_negative_pairs_are_rows_of_texts_that_are_labelled_as_different() -> None:
-    groups = make_groups([3] * 8) + LONE
-    rows = sample_rows(groups, (17,), Sampling(batch_groups=8), 2, seed=1, epoch=0, step=0, lone=9)
+    groups = make_groups([3] * 8) + SINGLE_TEXT
+    rows = draw(groups, Sampling(batch_groups=8), 2, step=0)
     labelled = {(text, far) for group in groups for text in group.texts for far in group.negatives}
     pairs = [(rows.texts[one], rows.texts[other]) for one, other in rows.negative_pairs]
     assert len(set(pairs)) == len(pairs) == 8 + 2 * len(rows.negatives)
@@ -268,9 +155,9 @@ def test_negative_pairs_are_rows_of_texts_that_are_labelled_as_different() -> No
 
 
 def test_without_hard_negatives_groups_of_one_text_are_left_out() -> None:
-    groups = make_groups([2] * 4) + LONE
-    rows = sample_rows(groups, (13,), Sampling(batch_groups=4), 0, seed=1, epoch=0, step=0, lone=9)
-    assert not rows.lone and len(rows.texts) == len(rows.noise) == 8
+    groups = make_groups([2] * 4) + SINGLE_TEXT
+    rows = draw(groups, Sampling(batch_groups=4), step=0)
+    assert not rows.single_texts and len(rows.texts) == len(rows.noise) == 8
 
 
 @given(
@@ -282,25 +169,13 @@ def test_without_hard_negatives_groups_of_one_text_are_left_out() -> None:
 def test_by_size_a_pass_takes_a_group_of_n_texts_n_less_1_times(sizes, seed, workers, data) -> None:
     """Groups of one text are the last ones, and row groups may hold of both."""
     groups = make_groups(sorted(sizes, reverse=True))
-    row_groups, lone = cut(len(groups), data), sizes.count(1)
+    row_groups = cut(len(groups), data)
     sampling = Sampling(batch_groups=4, method="by_size")
-    of_groups = SizesOfList(groups, row_groups)
     drawn: list[str] = []
-    for step in range(sum(of_groups.pairs()) // 4):
+    for step in range(sum(len(group.texts) - 1 for group in groups) // 4):
         for rank in range(workers):
-            rows = sample_rows(
-                groups,
-                row_groups,
-                sampling,
-                0,
-                seed=seed,
-                epoch=1,
-                step=step,
-                lone=lone,
-                sizes=of_groups,
-                rank=rank,
-                world_size=workers,
-            )
+            at = {"step": step, "rank": rank, "world_size": workers}
+            rows = draw(groups, sampling, 0, row_groups, seed, 1, **at)
             assert all(one != two for one, two in zip(rows.first, rows.second, strict=True))
             drawn += [text.split("t")[0] for text in rows.first]
     most = {f"g{number}": len(group.texts) - 1 for number, group in enumerate(groups)}
@@ -308,9 +183,3 @@ def test_by_size_a_pass_takes_a_group_of_n_texts_n_less_1_times(sizes, seed, wor
     assert all(found[group] <= most[group] for group in most)
     # Only the last, incomplete batch is left out.
     assert sum(found.values()) == sum(most.values()) // 4 * 4
-
-
-def test_by_size_without_sizes_is_refused() -> None:
-    sampling = Sampling(batch_groups=4, method="by_size")
-    with pytest.raises(ValueError, match="by_size needs"):
-        sample_rows(make_groups([2] * 4), (4,), sampling, 0, seed=1, epoch=0, step=0)

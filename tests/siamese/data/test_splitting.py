@@ -16,7 +16,7 @@ from siamese.data.cleaning import ReadingCounts
 from siamese.data.data_file import find_files
 from siamese.data.group import Group
 from siamese.data.reading import read_groups
-from siamese.data.splitting import plan_pieces, read_piece
+from siamese.data.splitting import plan_pieces
 from siamese.errors import UserError
 
 
@@ -29,7 +29,7 @@ def in_memory(suffix: str, content: bytes) -> str:
 def by_pieces(inputs: list[str], piece_bytes: int) -> tuple[list[Group], ReadingCounts]:
     counts = ReadingCounts()
     pieces = plan_pieces(inputs, piece_bytes)
-    return [g for piece in pieces for batch in read_piece(piece, counts) for g in batch], counts
+    return [g for piece in pieces for batch in piece.read(counts) for g in batch], counts
 
 
 LINE_ENDS = st.sampled_from(["\n", "\r\n", "\n\n", "\n \n"])
@@ -70,7 +70,7 @@ def test_ranges_of_lines_give_the_groups_of_the_whole_file(rows, size, bom, last
 def test_every_line_is_in_one_range_and_keeps_its_number(content, size, block):
     content = content.replace(b"\xef", b"\n").decode("utf-8", "ignore").encode()
     uri = in_memory(".txt", content + b"x")
-    [file] = find_files([uri])
+    [file] = find_files([uri], ())
     whole = list(file.lines())
     found = []
     with pytest.MonkeyPatch.context() as patch:
@@ -119,16 +119,19 @@ def test_small_files_share_a_piece_and_pairs_come_last_and_together(tmp_path):
         (tmp_path / f"{name}.jsonl").write_text('{"id": 1, "texts": ["x", "y"]}\n' * 1)
         (tmp_path / f"{name}.tsv").write_text("x\ty\t1\n")
     pieces = plan_pieces([str(tmp_path)], 70)
-    assert [[part.file.path.rsplit("/", 1)[-1] for part in piece.parts] for piece in pieces] == [
+    assert [[r.file.path.rsplit("/", 1)[-1] for r in piece.ranges] for piece in pieces[:-1]] == [
         ["a.jsonl", "b.jsonl"],
         ["c.jsonl"],
-        ["a.tsv", "b.tsv", "c.tsv"],
     ]
-    assert [piece.pairs for piece in pieces] == [False, False, True]
+    assert [file.path.rsplit("/", 1)[-1] for file, _ in pieces[-1].files] == [
+        "a.tsv",
+        "b.tsv",
+        "c.tsv",
+    ]
     assert by_pieces([str(tmp_path)], 1)[0] == list(read_groups([str(tmp_path)], ReadingCounts()))
 
 
-def test_what_is_wrong_further_up_is_told_first(tmp_path):
+def test_what_is_wrong_further_up_is_reported_first(tmp_path):
     path = tmp_path / "in.jsonl"
     path.write_text('{"id": 1, "texts": ["a", " "]}\n{"id": 2, "texts"')
     with pytest.raises(UserError, match="group '1': has an empty text"):

@@ -2,13 +2,13 @@
 
 import json
 import math
-from dataclasses import replace
 
 import pytest
 from tiny_run import DATA, GROUPS, PAIRS, TINY, KilledError, run_in, weights
 
 from siamese import SentenceEncoder, UserError
 from siamese.config.recipe import Recipe, load_recipe
+from siamese.data.dataset import TrainingData
 from siamese.data.group import Group
 from siamese.data.sampling import sample_rows
 from siamese.encoder.keras_tf import tf
@@ -158,7 +158,7 @@ def test_a_recipe_that_does_not_suit_the_data_is_refused(setting, words) -> None
 
 def test_hard_negatives_that_are_not_there_change_nothing(tmp_path) -> None:
     groups = [Group(g.id, g.texts) for g in GROUPS]
-    none = replace(DATA, groups=groups, lone=0, row_groups=(len(groups),), negatives=0)
+    none = TrainingData.of_groups(groups)
     without = ("loss.hard_negatives=0", "loss.ranking=0")
     runs = [run_in(tmp_path / "a", data=none), run_in(tmp_path / "b", *without, data=none)]
     assert weights(runs[0]) == weights(runs[1])

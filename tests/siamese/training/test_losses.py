@@ -7,7 +7,7 @@ import pytest
 
 from siamese.config.recipe import Text
 from siamese.data.batching import make_batch
-from siamese.data.sampling import Rows
+from siamese.data.rows import Rows
 from siamese.encoder.keras_tf import keras, tf
 from siamese.text.vocabulary import Vocabulary, count_characters
 from siamese.training.losses.contrastive import batch_loss, contrastive_loss, excluded_columns

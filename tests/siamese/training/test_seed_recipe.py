@@ -2,11 +2,11 @@
 
 import json
 from collections import OrderedDict
+from dataclasses import replace
 
 import gensim
 import numpy as np
 import pytest
-from groups_in_memory import SizesOfList
 from lstm_by_hand import encode_by_hand
 from paths import SAMPLE
 
@@ -14,8 +14,8 @@ from siamese.config.recipe import load_recipe
 from siamese.data.batching import make_batch
 from siamese.data.cleaning import ReadingCounts
 from siamese.data.dataset import TrainingData
-from siamese.data.formats.pairs import read_pairs
-from siamese.data.reading import read_groups
+from siamese.data.reading import read_groups, read_pairs
+from siamese.data.rows import Position
 from siamese.data.sampling import sample_rows, steps_per_epoch
 from siamese.encoder.bilstm_keras import build_encoder
 from siamese.encoder.keras_tf import keras
@@ -63,15 +63,10 @@ def ours():
     counts = ReadingCounts()
     groups = list(read_groups([str(SAMPLE / "df_train.json")], counts))
     pairs = read_pairs([str(SAMPLE / "df_test.txt")])
-    data = TrainingData(
-        groups=groups,
-        lone=0,
-        row_groups=(len(groups),),
-        sizes=SizesOfList(groups),
+    data = replace(
+        TrainingData.of_groups(groups),
         characters=counts.characters,
-        negatives=0,
-        texts_read=counts.texts_read,
-        hash="sample",
+        texts_read=counts.texts_read,  # those of groups that are dropped included
     )
     prepared = prepare(RECIPE, data, pairs)
     keras.utils.set_random_seed(1)
@@ -114,16 +109,16 @@ def test_embedding_matrix_is_the_notebooks(notebook, ours) -> None:
 def test_steps_of_an_epoch_are_texts_by_512(notebook, ours) -> None:
     expected = int(sum(len(texts) for texts in notebook["train_text"]) / 512)
     data = ours[0]
-    assert steps_per_epoch(RECIPE.sampling, len(data.groups), data.texts_read) == expected == 8
+    assert steps_per_epoch(data, RECIPE.sampling) == expected == 8
 
 
 def test_a_batch_is_both_joins_of_two_texts_cut_and_padded_to_128(ours) -> None:
     data, _, prepared, _ = ours
-    rows = sample_rows(data.groups, data.row_groups, RECIPE.sampling, 0, seed=1, epoch=0, step=0)
+    rows = sample_rows(data, RECIPE.sampling, 0, Position(seed=1, epoch=0, step=0))
     rows.first[0] = rows.first[0] * 20  # longer than 128
     batch = make_batch(rows, prepared.vocabulary, RECIPE.text, 0)
-    [ids] = batch.parts
-    ids = ids[batch.places]
+    [ids] = batch.micro_batches
+    ids = ids[batch.positions]
     assert ids.shape == (8, 128)
     characters = prepared.vocabulary.characters
     for text, row in zip(rows.texts, ids, strict=True):
@@ -134,9 +129,9 @@ def test_a_batch_is_both_joins_of_two_texts_cut_and_padded_to_128(ours) -> None:
 
 def test_loss_of_a_batch_is_the_notebooks(ours) -> None:
     data, _, prepared, encoder = ours
-    rows = sample_rows(data.groups, data.row_groups, RECIPE.sampling, 0, seed=2, epoch=0, step=0)
+    rows = sample_rows(data, RECIPE.sampling, 0, Position(seed=2, epoch=0, step=0))
     batch = make_batch(rows, prepared.vocabulary, RECIPE.text, 0)
-    embeddings = encoder.model(batch.parts[0], training=False).numpy()[batch.places]
+    embeddings = encoder.model(batch.micro_batches[0], training=False).numpy()[batch.positions]
     loss = batch_loss(
         embeddings, batch.column_keys, batch.own_groups, batch.own_keys, RECIPE.loss.scale
     )

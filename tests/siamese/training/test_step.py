@@ -32,7 +32,7 @@ def test_cached_gradients_equal_the_plain_ones(micro: int) -> None:
 def test_the_loss_in_slices_is_the_whole_loss_with_its_gradient(at_once, monkeypatch) -> None:
     batch = batch_of(None)
     arrays = (batch.column_keys, batch.own_groups, batch.own_keys)
-    rows = len(batch.places)
+    rows = len(batch.positions)
     assert (batch.column_keys[rows:] == NO_TEXT).all() and len(batch.column_keys) > rows
     z = tf.constant(np.random.default_rng(1).normal(size=(rows, 4)).astype(np.float32))
     with tf.GradientTape() as tape:

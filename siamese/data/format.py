@@ -1,0 +1,117 @@
+"""What an input format is, and which files are in which format.
+
+A format is one file in `siamese/data/formats`. The name of the file is the format's name, and its
+function `build` returns a `Format`. Adding a format is adding a file there.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Literal, NamedTuple
+
+from siamese.config.parts import load_part, part_names
+from siamese.data.data_file import DataFile, find_files
+from siamese.data.group import Group
+from siamese.data.pair import PairRow, to_pairs
+from siamese.errors import UserError
+
+
+class FileRange(NamedTuple):
+    """A stretch of a file that can be read on its own.
+
+    Attributes:
+        start: where it begins, in a unit that the format chooses (bytes, row groups, …).
+        end: where it ends; None: with the file.
+        size: bytes, about.
+    """
+
+    start: int
+    end: int | None
+    size: int
+
+
+WHOLE_FILE = FileRange(0, None, 0)
+
+
+class Format:
+    """How files of one kind are read. They hold groups or labelled pairs.
+
+    A subclass sets `suffixes` and overrides `groups`, or `holds` and `pair_rows`. It overrides
+    `ranges` if its files can be read in parallel, and `texts` if they may hold texts that belong to
+    no group or pair.
+
+    Attributes:
+        suffixes: lower-case endings of the names of such files.
+    """
+
+    suffixes: tuple[str, ...] = ()
+
+    def holds(self, file: DataFile) -> Literal["groups", "pairs"]:
+        """Say whether a file holds groups or labelled pairs."""
+        return "groups"
+
+    def ranges(self, file: DataFile, size: int) -> Iterator[FileRange]:
+        """Cut a file of groups into ranges that are read independently.
+
+        Args:
+            file: the file.
+            size: bytes in a range, about.
+        """
+        yield FileRange(0, None, file.size())
+
+    def groups(self, file: DataFile, range_: FileRange = WHOLE_FILE) -> Iterator[Group]:
+        """Yield the groups of a range of a file, as they stand there.
+
+        Raises:
+            UserError: the file is damaged or of another shape; names the file and the place in it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} holds no groups")
+
+    def pair_rows(self, file: DataFile) -> Iterator[PairRow]:
+        """Yield the rows of a file of labelled pairs. Their labels need not be checked here.
+
+        Raises:
+            UserError: the file is damaged or of another shape; names the file and the place in it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} holds no labelled pairs")
+
+    def texts(self, file: DataFile) -> Iterator[str]:
+        """Yield every text of a file in order."""
+        if self.holds(file) == "pairs":
+            for pair in to_pairs(self.pair_rows(file)):
+                yield pair.text1
+                yield pair.text2
+        else:
+            for group in self.groups(file):
+                yield from group.texts
+
+
+@cache
+def all_formats() -> tuple[Format, ...]:
+    """Make one of each format in `siamese/data/formats`."""
+    return tuple(load_part("format", name)() for name in part_names("format"))
+
+
+def find_inputs(
+    inputs: list[str], format: str | Format | None = None
+) -> list[tuple[DataFile, Format]]:
+    """Find input files and the format of each.
+
+    Args:
+        inputs: files, globs, folders or URIs; a folder stands for every data file below it.
+        format: the format of all files: a name, or an object; None: their suffixes say it.
+
+    Raises:
+        UserError: an input is missing or empty, or its suffix or the format's name is unknown.
+    """
+    chosen = load_part("format", format)() if isinstance(format, str) else format
+    formats = (chosen,) if chosen else all_formats()
+    files = find_files(inputs, tuple(sorted(s for f in formats for s in f.suffixes)))
+    return [(file, chosen or _format_of(file)) for file in files]
+
+
+def _format_of(file: DataFile) -> Format:
+    for format in all_formats():
+        if file.suffix in format.suffixes:
+            return format
+    *suffixes, last = sorted(suffix for format in all_formats() for suffix in format.suffixes)
+    raise UserError(f"{file}: unknown kind of file. Accepted are {', '.join(suffixes)} and {last}.")

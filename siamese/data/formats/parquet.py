@@ -1,0 +1,101 @@
+"""Parquet: groups (`id` or `group_id`, `texts`, `negatives`) or labelled pairs, by its columns."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from siamese.data.data_file import DataFile
+from siamese.data.format import WHOLE_FILE, FileRange, Format
+from siamese.data.group import Group, checked_group, find_group_columns
+from siamese.data.pair import PairRow, find_label_column, find_pair_columns, label_as_string
+from siamese.errors import UserError
+
+
+class Parquet(Format):
+    """A `.parquet` file: labelled pairs if it has a column of labels. Its ranges are row groups."""
+
+    suffixes = (".parquet",)
+
+    def holds(self, file: DataFile) -> Literal["groups", "pairs"]:
+        """Say whether it is groups or pairs, by the names of the columns."""
+        with _open(file) as parquet:
+            names = parquet.schema_arrow.names
+        return "groups" if find_label_column(names) is None else "pairs"
+
+    def ranges(self, file: DataFile, size: int) -> Iterator[FileRange]:
+        """Cut the file into ranges of whole row groups of `size` bytes or more."""
+        if file.size() <= size:
+            yield FileRange(0, None, file.size())
+            return
+        with _open(file) as parquet:
+            metadata = parquet.metadata
+        start = gathered = 0
+        for number in range(metadata.num_row_groups):
+            gathered += metadata.row_group(number).total_byte_size
+            if gathered >= size or number == metadata.num_row_groups - 1:
+                yield FileRange(start, number + 1, gathered)
+                start, gathered = number + 1, 0
+
+    def groups(self, file: DataFile, range_: FileRange = WHOLE_FILE) -> Iterator[Group]:
+        """Yield a group of each row."""
+        with _open(file) as parquet:
+            names = parquet.schema_arrow.names
+            found = find_group_columns(names, str(file))
+            columns = [names[position] for position in found if position is not None]
+            end = parquet.num_row_groups if range_.end is None else range_.end
+            row_groups = range(range_.start, end)
+            for batch in parquet.iter_batches(4096, row_groups=row_groups, columns=columns):
+                for row in batch.to_pylist():
+                    negatives = row.get("negatives") or ()
+                    yield checked_group(
+                        str(row[columns[0]]), row["texts"], negatives, lambda: str(file)
+                    )
+
+    def pair_rows(self, file: DataFile) -> Iterator[PairRow]:
+        """Yield every row."""
+        with _open(file) as parquet:
+            names = parquet.schema_arrow.names
+            columns = [names[position] for position in find_pair_columns(names, str(file))]
+            row = 0
+            for batch in parquet.iter_batches(columns=columns):
+                for first, second, label in zip(
+                    *(batch[name].to_pylist() for name in columns), strict=True
+                ):
+                    row += 1
+                    where = f"{file}, row {row}"
+                    if not (isinstance(first, str) and isinstance(second, str)):
+                        raise UserError(f"{where}: {columns[0]} and {columns[1]} must be strings.")
+                    yield PairRow(where, first, second, label_as_string(label))
+
+    def texts(self, file: DataFile) -> Iterator[str]:
+        """Yield the column `text`, such as `siamese encode` writes, if there is one."""
+        with _open(file) as parquet:
+            texts = None
+            if "text" in parquet.schema_arrow.names:
+                texts = parquet.read(columns=["text"])["text"].to_pylist()
+        if texts is None:
+            yield from super().texts(file)
+            return
+        if not all(isinstance(text, str) for text in texts):
+            raise UserError(f"{file}: the column `text` must hold strings, without missing values.")
+        yield from texts
+
+
+@contextmanager
+def _open(file: DataFile) -> Iterator[pq.ParquetFile]:
+    """Open Parquet; report a file that is damaged or not Parquet by its name."""
+    try:
+        with file.open() as stream:
+            yield pq.ParquetFile(stream)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{file}: not Parquet, or damaged ({error}). Write or download it again."
+        ) from None
+
+
+def build() -> Parquet:
+    """Make the format."""
+    return Parquet()

@@ -1,0 +1,76 @@
+"""One JSON object of groups: escapes, and a sentence for every malformed one."""
+
+import pytest
+from input_files import (
+    GBK,
+    read,
+    refusal,
+    write,
+)
+
+from siamese.data.group import Group
+
+
+@pytest.mark.parametrize("shift", range(13))
+def test_an_escaped_character_across_two_reads(tmp_path, shift):
+    start = '{"k": ["'
+    for size in (1 << 16, 1 << 20):  # as much as is read at once
+        filling = "a" * (size - shift - len(start))
+        file = write(tmp_path / "a.json", f'{start}{filling}\\ud83d\\ude31", "\\\\ud83d"]}}')
+        assert read(file)[0] == [Group("k", (f"{filling}😱", "\\ud83d"))]
+
+
+def test_invalid_utf8_far_down_a_large_json_is_reported_with_its_line(tmp_path):
+    rows = [b'"%d": ["a", "b"]' % i for i in range(20_000)]
+    rows[17_000] = b'"x": ["%s"]' % GBK
+    message = refusal(write(tmp_path / "a.json", b"{" + b",\n".join(rows) + b"}"))
+    assert "a.json, line 17001: not valid UTF-8" in message
+
+
+@pytest.mark.parametrize(
+    ("content", "fragments"),
+    [
+        ('[["a", "b"]]', ['[["a", "b"]]', "{id: [text, …]}"]),
+        ('[{"0": ["a", "b"]}]', ["{id: [text, …]}"]),
+        ('"text"', ['"text"', "{id: [text, …]}"]),
+        ("{}", ["empty"]),
+        (" \n", ["not valid JSON"]),
+        ('{"k": "ab"}', ["group 'k'", "list of strings", '"ab"']),
+        ('{"k": {"a": ["x"]}}', ["group 'k'", "list of strings", '{"a": ["x"]}']),
+        ('{"k": null}', ["group 'k'", "list of strings", "null"]),
+        ('{"k": ["a", 1.5]}', ["group 'k'", "strings", "1.5"]),
+        ('{"k": ["a", null]}', ["group 'k'", "strings", "null"]),
+        ('{"k": ["a", ["b"]]}', ["group 'k'", "strings", '["b"]']),
+        ('{"k": ["a", ""]}', ["group 'k'", "empty text", "Remove"]),
+        ('{"k": ["a", " \\t"]}', ["group 'k'", "empty text", "Remove"]),
+        ('{"0": ["a", "b"],\n"1": ["c" "d"]}', ["line 2, column 11", "not valid JSON"]),
+        ('{"0": ["a", "b"],\n"1": ["c",', ["line 2", "not valid JSON"]),
+        ('{"0": ["a", "b"]}\n{"1": ["c", "d"]}', ["line 2", "not valid JSON"]),
+        ('{"0": ["a", "b"],}', ["line 1", "not valid JSON"]),
+        ("{'0': ['a', 'b']}", ["line 1", "not valid JSON"]),
+        ('{"0": ["a", NaN]}', ["NaN"]),
+        ('{"k": ["a", %s]}' % ("1" * 5000), []),
+        ('{"k": %s}' % ("[" * 3000 + "]" * 3000), []),
+    ],
+    ids=lambda value: value[:40] if isinstance(value, str) else "",
+)
+def test_json(tmp_path, content, fragments):
+    file = write(tmp_path / "a.json", content)
+    message = refusal(file)
+    assert [f for f in [str(file), *fragments] if f not in message] == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"k": ["a\\ud800", "b"]}',
+        '{"k": ["a\\uD83D\\\\uDE31", "b"]}',
+        '{"k": ["\\udc00\\ud800", "b"]}',
+        '{"k": ["\\\\\\udfff?", "b"]}',
+        '{"\\ud800": ["a", "b"]}',
+    ],
+)
+def test_half_a_surrogate_pair_in_json(tmp_path, content):
+    message = refusal(write(tmp_path / "a.json", content))
+    assert "surrogate" in message
+    assert "a.json, line 1" in message or "a.json, group 'k'" in message
