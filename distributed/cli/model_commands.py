@@ -70,7 +70,7 @@ def _evaluate_retrieval(model: Path, source: str, json_file: Path | None) -> Non
     from siamese.data.reading import read_groups
     from siamese.encoder.model_folder import check_model_folder
     from siamese.encoder.sentence_encoder import SentenceEncoder
-    from siamese.evaluation.retrieval import evaluate_retrieval
+    from siamese.evaluation.evaluators.retrieval import evaluate_retrieval
     from siamese.progress import progress
     from siamese.storage.atomic import write_json
 

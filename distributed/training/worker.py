@@ -61,7 +61,7 @@ class RayContext(LocalContext):
         yield self._reporter.advance
         self._reporter.end()
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Report to the watchdog and the driver."""
         self._watchdog.heartbeat()
         self._reporter.heartbeat()
@@ -71,14 +71,14 @@ class RayContext(LocalContext):
         if self.rank == 0:
             self._reporter.check()
             super().checkpoint(step, save)
-        self.beat()
+        self.heartbeat()
 
     def report(self, evaluation: dict[str, Any]) -> None:
         """To the driver, and to Ray Train's callbacks."""
         if self.rank == 0:
             self._reporter.evaluation(evaluation)
         ray.train.report(evaluation)
-        self.beat()
+        self.heartbeat()
 
     def latest_checkpoint(self) -> Path | None:
         """The newest one that the first worker sees."""
@@ -137,7 +137,7 @@ def _train(run: TrainingRun, reporter: Reporter, watchdog: Watchdog, monitor: An
     if context.rank == 0:
         _report_start(context, ray.get(monitor.begin.remote()), reporter)
     groups, _ = read_shards(run.data, verify=False)  # the driver has
-    fit(context, run.recipe, groups, run.pairs, run.prepared)
+    fit(context, run.recipe, groups, run.pairs, run.prepared, run.parts)
 
 
 def start_tensorflow(execution: Execution) -> int | None:

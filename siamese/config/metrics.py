@@ -1,4 +1,8 @@
-"""The one table of metrics: what a metric is called, and which way is better."""
+"""The one table of metrics: what a metric is called, and which way is better.
+
+`evaluation.metric` of a recipe takes a key of it. An evaluator of a user's own brings its own
+`Metric`s.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure that an evaluator computes.
+    """Describe a figure that an evaluator computes.
 
     Attributes:
         key: its name in files and settings, such as `roc_auc`.
@@ -21,7 +25,7 @@ class Metric:
     needs_threshold: bool = False
 
     def is_better(self, value: float, than: float | None) -> bool:
-        """Whether a value is better than another; any is better than None."""
+        """Compare two values; any value is better than None."""
         if than is None:
             return True
         return value > than if self.higher_is_better else value < than
@@ -49,5 +53,8 @@ METRICS: Mapping[str, Metric] = {
 
 
 def metric_of(key: str) -> Metric:
-    """The metric of a key; one that the table does not know is a user's own: higher is better."""
+    """Return the metric of a key.
+
+    One that the table does not know is that of a user's own evaluator: higher counts as better.
+    """
     return METRICS.get(key) or Metric(key, key.replace("_", " "))

@@ -7,7 +7,8 @@
 | evaluator | `siamese/evaluation/evaluators` |
 | input format | `siamese/data/formats` |
 
-To add a part is to add a file. Each file has a function `build`, which makes the part.
+To add a part is to add a file. Each file has a function `build`, which makes the part; what it
+takes is said beside the kind's protocol. Files whose names begin with `_` are no parts.
 """
 
 from collections.abc import Callable
@@ -26,17 +27,17 @@ FOLDERS = {
 
 
 def part_names(kind: str) -> list[str]:
-    """The names of the parts of a kind, without importing any.
+    """List the names of the parts of a kind, without importing any.
 
     Args:
         kind: a key of `FOLDERS`.
     """
-    package = import_module(FOLDERS[kind])  # says nothing but what the folder is for
+    package = import_module(FOLDERS[kind])
     return sorted(m.name for m in iter_modules(package.__path__) if not m.name.startswith("_"))
 
 
 def load_part(kind: str, name: str) -> Callable[..., Any]:
-    """The `build` function of a part.
+    """Find the `build` function of a part.
 
     Args:
         kind: a key of `FOLDERS`.

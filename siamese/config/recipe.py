@@ -8,23 +8,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from siamese.config.explanation import explain_settings
+from siamese.config.metrics import METRICS
 from siamese.config.yaml_files import nearest, parse_yaml, read_settings
 from siamese.errors import UserError
 
 Pooling = Literal["last", "mean", "max", "attention"]
 
-Metric = Literal[
-    "accuracy",
-    "best_accuracy",
-    "f1",
-    "mcc",
-    "average_precision",
-    "roc_auc",
-    "spearman",
-    "pearson",
-]
+# What `siamese.encoder.similarity` computes.
+Similarity = Literal["cosine", "notebook"]
 
 
 class Section(BaseModel):
@@ -151,13 +153,27 @@ class Training(Section):
 class Evaluation(Section):
     """How the encoder is judged on the development pairs."""
 
-    similarity: Literal["cosine", "notebook"] = Field(
+    similarity: Similarity = Field(
         "cosine", description="`notebook`: sum(p*q) / sqrt(sum(p^2 + q^2))"
     )
-    metric: Metric = Field("roc_auc", description="picks the best epoch")
+    metric: str = Field(
+        "roc_auc",
+        min_length=1,
+        description="picks the best epoch: of the labelled pairs, or of retrieval (`recall_at_1`, "
+        "`recall_at_5`, `recall_at_10`, `mrr`), where every text searches its paraphrases",
+    )
     threshold: float | Literal["fit"] = Field(
         "fit", description="a similarity above it means the same; `fit`: the most accurate one"
     )
+
+    @field_validator("metric")
+    @classmethod
+    def _metric_is_known(cls, metric: str, info: ValidationInfo) -> str:
+        """Refuse an unknown metric, unless it may be one of a user's own evaluator."""
+        if info.context and info.context["only_known_metrics"] and metric not in METRICS:
+            near = nearest(repr(metric), list(map(repr, METRICS)))
+            raise ValueError(f"evaluation.metric={metric!r}: no such metric{near}")
+        return metric
 
 
 class Recipe(Section):
@@ -199,8 +215,13 @@ class Recipe(Section):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def load_recipe(name_or_file: str, overrides: Sequence[str] = ()) -> Recipe:
+def load_recipe(name_or_file: str, overrides: Sequence[str] = (), stored: bool = False) -> Recipe:
     """Load an embedded recipe or a YAML file, apply `section.key=value` overrides and validate.
+
+    Args:
+        name_or_file: the name of an embedded recipe, or a path that ends in `.yaml`.
+        overrides: of single settings, each `section.key=value`.
+        stored: it is that of a model or a run, whose evaluator may not be known here.
 
     Raises:
         UserError: there is no such recipe, it is not YAML, or settings are wrong; every wrong
@@ -221,7 +242,8 @@ def load_recipe(name_or_file: str, overrides: Sequence[str] = ()) -> Recipe:
         if section := _put(settings, key, value):
             problems.append(f"{key}: `{section}` is a setting, not a section")
     try:
-        recipe = Recipe.model_validate(settings)
+        context = {"only_known_metrics": not stored}
+        recipe = Recipe.model_validate(settings, context=context)
     except ValidationError as error:
         problems += explain(error)
     if problems:
@@ -257,48 +279,22 @@ def _put(settings: dict[str, Any], key: str, value: Any) -> str:
     return ""
 
 
-def setting_keys() -> list[str]:
-    """The keys of all settings, such as `loss.scale`."""
-    keys: list[str] = []
-    for name, field in Recipe.model_fields.items():
-        section = field.annotation
-        if isinstance(section, type) and issubclass(section, Section):
-            keys += [f"{name}.{key}" for key in section.model_fields]
+def flat_settings(recipe: Recipe) -> dict[str, Any]:
+    """List the values of all settings by key, such as `loss.scale`."""
+    flat: dict[str, Any] = {}
+    for name, value in recipe.model_dump(mode="json").items():
+        if isinstance(value, dict):
+            flat |= {f"{name}.{key}": setting for key, setting in value.items()}
         else:
-            keys.append(name)
-    return keys
+            flat[name] = value
+    return flat
+
+
+def setting_keys() -> list[str]:
+    """List the keys of all settings, such as `loss.scale`."""
+    return list(flat_settings(Recipe()))
 
 
 def explain(error: ValidationError) -> list[str]:
-    """One line for each wrong setting, in words."""
-    lines: dict[str, str] = {}
-    for problem in error.errors():
-        section: type[Section] = Recipe
-        path: list[str] = []
-        for part in map(str, problem["loc"]):
-            path.append(part)
-            field = section.model_fields.get(part)
-            kind = field.annotation if field else None
-            if not (isinstance(kind, type) and issubclass(kind, Section)):
-                break  # what follows is the place inside a list or a union
-            section = kind
-        key = ".".join(path)
-        if problem["type"] == "extra_forbidden":
-            lines[key] = f"{key}: unknown key{nearest(path[-1], list(section.model_fields))}"
-        elif problem["type"] == "value_error":
-            lines[problem["msg"]] = problem["msg"].removeprefix("Value error, ")
-        elif key in lines:
-            lines[key] += f", or {_in_words(problem)}"
-        else:
-            lines[key] = f"{key}={problem['input']!r}: {_in_words(problem)}"
-    return list(lines.values())
-
-
-def _in_words(problem: Any) -> str:
-    """Pydantic's message, in the words of a recipe."""
-    words = {
-        "model_type": "this is a section, not a setting: write section.key=value",
-        "tuple_type": "input should be a list such as [128] or [256,64]",
-    }
-    message = problem["msg"]
-    return words.get(problem["type"], message[0].lower() + message[1:])
+    """Put each wrong setting of a recipe into one line."""
+    return explain_settings(error, Recipe)

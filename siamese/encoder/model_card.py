@@ -3,17 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+from siamese.config.metrics import METRICS
 from siamese.config.recipe import Recipe
 from siamese.encoder.weights import Weights
 from siamese.text.vocabulary import Vocabulary
-
-_FIGURES = ("accuracy", "f1", "mcc", "average_precision", "roc_auc", "spearman")
 
 
 def model_card(
     weights: Weights, vocabulary: Vocabulary, recipe: Recipe, metrics: Mapping[str, Any]
 ) -> str:
-    """Markdown for people: what the model is, how it was judged, how to use it.
+    """Write Markdown for people: what the model is, how it was judged, how to use it.
 
     Args:
         weights: of the encoder.
@@ -21,7 +20,8 @@ def model_card(
         recipe: the settings that it was trained with.
         metrics: what was measured on the development pairs, with the threshold.
     """
-    rows = "".join(f"| {name} | {metrics[name]:.4f} |\n" for name in _FIGURES if name in metrics)
+    known = [metric for metric in METRICS.values() if metric.key in metrics]
+    rows = "".join(f"| {metric.label} | {metrics[metric.key]:.4f} |\n" for metric in known)
     judged = ""
     if "pairs" in metrics:
         judged = f"""

@@ -76,7 +76,7 @@ def read_model_folder(folder: Path) -> ModelContents:
     return ModelContents(
         read_weights(folder / "encoder.keras"),
         Vocabulary.load(folder / "vocabulary.json"),
-        load_recipe(str(folder / "recipe.yaml")),
+        load_recipe(str(folder / "recipe.yaml"), stored=True),
         metrics["threshold"],
         metrics,
     )

@@ -30,7 +30,7 @@ MOST_CHARACTERS = 1 << 15
 class SentenceEncoder:
     """Turns sentences into vectors, and compares them.
 
-    Load one with `SentenceEncoder.load(folder)`. On a CPU it works in numpy (`inference.py`) and
+    Load one with `SentenceEncoder.load(folder)`. On a CPU it works in numpy (`bilstm_numpy.py`) and
     never imports TensorFlow; on a machine with a GPU it runs the Keras model there.
 
     Example:
@@ -66,7 +66,7 @@ class SentenceEncoder:
     def of_model(
         cls, model: "keras.Model", vocabulary: Vocabulary, recipe: Recipe
     ) -> "SentenceEncoder":
-        """An encoder with the weights that a model of `build_encoder` has now."""
+        """Make an encoder with the weights that a model of `build_encoder` has now."""
         encoder = cls(weights_of(model), vocabulary, recipe)
         encoder.model = model
         return encoder
@@ -81,7 +81,7 @@ class SentenceEncoder:
 
     @cached_property
     def model(self) -> "keras.Model":
-        """The Keras model: a GPU runs it, and `save` writes it."""
+        """Build the Keras model: a GPU runs it, and `save` writes it."""
         from siamese.encoder.bilstm_keras import build_encoder
 
         model, _ = build_encoder(self.recipe.encoder, self.weights.characters)
@@ -90,12 +90,12 @@ class SentenceEncoder:
 
     @property
     def embedding_dim(self) -> int:
-        """The size of an embedding."""
+        """Return the size of an embedding."""
         return self.weights.embedding_dim
 
     @cached_property
     def _on_gpu(self) -> Callable[[np.ndarray], np.ndarray] | None:
-        """Ids int32 `[batch, time]` -> embeddings `[batch, dim]` by the model; None without GPU."""
+        """Build ids int32 `[batch, time]` -> embeddings `[batch, dim]`; None without a GPU."""
         if not _may_have_gpu():
             return None
         from siamese.encoder.keras_tf import tf
@@ -141,10 +141,7 @@ class SentenceEncoder:
         _check_arguments(others)
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, found {batch_size}")
-        sentences = list(sentences)
-        for place, sentence in enumerate(sentences):
-            if not isinstance(sentence, str):
-                raise TypeError(f"sentence {place} is {sentence!r}, not a string")
+        sentences = _checked(sentences)
         max_length = self.recipe.text.max_length
         embeddings = np.zeros((len(sentences), self.embedding_dim), np.float32)
         # Texts of like length share a batch, so that little is padded; empty ones stay zeros.
@@ -173,7 +170,7 @@ class SentenceEncoder:
     def similarity(
         self, a: str | Sequence[str] | np.ndarray, b: str | Sequence[str] | np.ndarray
     ) -> Any:
-        """The similarity of `a` to `b`, in the sense that the model was trained for (cosine).
+        """Compare `a` with `b` by the similarity that the model was trained for (cosine).
 
         Args:
             a: a sentence, sentences, or embeddings `[n, dim]`.
@@ -191,7 +188,7 @@ class SentenceEncoder:
     def is_similar(
         self, a: str | Sequence[str] | np.ndarray, b: str | Sequence[str] | np.ndarray
     ) -> Any:
-        """Whether the similarity is above the stored threshold; shapes as in `similarity`."""
+        """Compare the similarity with the stored threshold; shapes as in `similarity`."""
         return self.similarity(a, b) > self.threshold
 
     def _rows(self, value: str | Sequence[str] | np.ndarray) -> np.ndarray:
@@ -216,6 +213,15 @@ class SentenceEncoder:
         return cls(*read_model_folder(Path(folder)))
 
 
+def _checked(sentences: Sequence[str]) -> list[str]:
+    """Return the sentences if all are strings."""
+    sentences = list(sentences)
+    for position, sentence in enumerate(sentences):
+        if not isinstance(sentence, str):
+            raise TypeError(f"sentence {position} is {sentence!r}, not a string")
+    return sentences
+
+
 def _batches(order: np.ndarray, lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
     """Cut rows in the order of rising length into batches: fewer rows where they are long."""
     batches = []
@@ -228,13 +234,13 @@ def _batches(order: np.ndarray, lengths: np.ndarray, batch_size: int) -> list[np
 
 
 def _may_have_gpu() -> bool:
-    """Whether TensorFlow, which takes seconds to import, is worth being asked for a GPU."""
+    """Guess whether TensorFlow, which takes seconds to import, would find a GPU."""
     drivers = ("/dev/nvidiactl", "/dev/dxg")  # the second one: Windows' subsystem for Linux
     return "tensorflow" in sys.modules or any(Path(driver).exists() for driver in drivers)
 
 
 def _check_arguments(others: dict[str, Any]) -> None:
-    """Let pass what other harnesses say, but neither a misspelling nor what is not done here."""
+    """Accept what other harnesses pass, but neither a misspelling nor what is not done here."""
     for name, value in others.items():
         own = ("batch_size", "show_progress_bar", "normalize_embeddings")
         if close := difflib.get_close_matches(name, own, n=1, cutoff=0.8):

@@ -1,1 +1,1 @@
-"""Judge an encoder: metrics of labelled pairs and of retrieval, thresholds."""
+"""Judge an encoder: evaluators of labelled pairs and of retrieval, metrics, thresholds."""

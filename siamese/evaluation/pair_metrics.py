@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from siamese.config.recipe import Similarity
 from siamese.data.pair import Pair
-from siamese.encoder.similarity import Similarity, pairwise_similarity
+from siamese.encoder.similarity import pairwise_similarity
 
 # Pairs of embeddings that are compared at once: some MiB.
 COMPARED_AT_ONCE = 2048
@@ -16,12 +17,15 @@ COMPARED_AT_ONCE = 2048
 def pair_scores(
     pairs: Sequence[Pair], encode: Callable[[list[str]], np.ndarray], kind: Similarity
 ) -> np.ndarray:
-    """The similarity of each pair, `[len(pairs)]`; each distinct text is encoded once.
+    """Compare the two texts of each pair; each distinct text is encoded once.
 
     Args:
         pairs: the pairs.
         encode: texts -> embeddings `[texts, dim]`.
-        kind: see `pairwise_similarity`.
+        kind: the recipe's `evaluation.similarity`.
+
+    Returns:
+        The similarities, float64 `[pairs]`.
     """
     ids: dict[str, int] = {}
     ends = np.array(
@@ -37,7 +41,7 @@ def pair_scores(
 
 
 def best_threshold(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """The threshold of the highest accuracy, and that accuracy.
+    """Find the threshold of the highest accuracy, and that accuracy.
 
     A pair is called similar if its score is above the threshold. Thresholds lie between two
     distinct scores, below all or above all, so that equal scores always get equal answers; of
@@ -66,7 +70,7 @@ def best_threshold(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float
 
 
 def halved_accuracy(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """How well a threshold transfers to pairs that it was not fitted on.
+    """Measure how well a threshold transfers to pairs that it was not fitted on.
 
     Args:
         scores: float `[pairs]`, two or more.
@@ -86,8 +90,8 @@ def halved_accuracy(scores: np.ndarray, labels: np.ndarray) -> tuple[float, floa
 
 
 @dataclass(frozen=True)
-class Metrics:
-    """How well scores tell positive pairs from negative ones.
+class PairMetrics:
+    """How well scores separate positive pairs from negative ones.
 
     Precision, recall, F1, MCC and accuracy are those at `threshold`; `best_accuracy` and
     `best_threshold` are the best that these same pairs allow, and so flatter the encoder unless
@@ -110,13 +114,13 @@ class Metrics:
     pearson: float
 
     def as_dict(self) -> dict[str, Any]:
-        """The metrics by name."""
+        """List the metrics by name."""
         return dict(vars(self))
 
 
 def evaluate_scores(
     scores: np.ndarray, labels: np.ndarray, threshold: float | Literal["fit"]
-) -> Metrics:
+) -> PairMetrics:
     """Compute all metrics.
 
     Args:
@@ -131,7 +135,7 @@ def evaluate_scores(
     used = fitted if threshold == "fit" else float(threshold)
     answers = (scores > used).astype(int)
     constant = bool(np.ptp(scores) == 0)  # all texts the same to the encoder: no correlation
-    return Metrics(
+    return PairMetrics(
         pairs=len(labels),
         positives=int(labels.sum()),
         accuracy=float(np.mean(answers == labels)),
@@ -150,5 +154,5 @@ def evaluate_scores(
 
 
 def labels_of(pairs: Sequence[Pair]) -> np.ndarray:
-    """The labels as an array `[pairs]`."""
+    """Put the labels into an array `[pairs]`."""
     return np.array([pair.label for pair in pairs])

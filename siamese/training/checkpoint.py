@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Progress:
-    """Where a run stands.
+    """Holds where a run stands.
 
     Attributes:
         epoch: epochs completed.
@@ -72,7 +72,7 @@ def load_checkpoint(
 
 
 def checkpoint_folders(folder: Path) -> list[Path]:
-    """The checkpoints in a folder, the oldest first."""
+    """List the checkpoints in a folder, the oldest first."""
     return sorted(folder.glob("step-*"))
 
 

@@ -1,10 +1,12 @@
-"""Where a run happens, as far as `fit` needs to know."""
+"""Where a run happens: what `fit` needs to know of this process, and nothing of what carries it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from siamese.evaluation.pair_metrics import PairMetrics
 from siamese.progress import progress
 from siamese.training.checkpoint import checkpoint_folders, remove_old_checkpoints
 from siamese.training.execution import Execution
@@ -15,18 +17,24 @@ if TYPE_CHECKING:
 
 # Writes a checkpoint into the folder it is given.
 SaveCheckpoint = Callable[[Path], None]
-# Tells that so many units more are done, with a note.
+# Called with the number of units done since the last call, and a note.
 Advance = Callable[..., None]
+
+_SPEEDS = ("groups_per_second", "train_seconds", "input_seconds", "evaluation_seconds")
+# The figures of every evaluation.
+_USUAL = {"loss", *_SPEEDS, *(field.name for field in fields(PairMetrics))}
 
 
 class Context(Protocol):
     """One worker of a run.
 
+    There are three: this process (below), a worker of Ray Train, a trial of Ray Tune.
+
     Attributes:
         rank: of this worker, from 0; the first one writes the run folder.
         world_size: the number of workers.
         run: the run folder, or this node's copy of it.
-        strategy: how TensorFlow joins the workers; one replica each.
+        strategy: how TensorFlow connects the workers; one replica each.
         execution: how the run is carried out.
         memory_mb: the cap on this worker's GPU memory in MiB that is in force, or None.
     """
@@ -41,21 +49,25 @@ class Context(Protocol):
     def progress(self, what: str, total: int, unit: str) -> AbstractContextManager[Advance]:
         """Show how far the work is, as `siamese.progress.progress` does."""
 
-    def beat(self) -> None:
-        """Tell that the run makes progress; called at least at every step."""
+    def heartbeat(self) -> None:
+        """Report that the run makes progress; called at least at every step."""
 
     def checkpoint(self, step: int, save: SaveCheckpoint) -> None:
-        """Keep a checkpoint that `save` writes. Called by all workers together."""
+        """Keep a checkpoint, which `save` writes. Called by all workers together."""
 
     def report(self, evaluation: dict[str, Any]) -> None:
-        """Tell of an evaluation. Called by all workers together, after its checkpoint."""
+        """Report an evaluation. Called by all workers together, after its checkpoint.
+
+        Args:
+            evaluation: its figures by name, with `epoch`, `step` and `is_best`.
+        """
 
     def latest_checkpoint(self) -> Path | None:
-        """The checkpoint to go on from, if there is one: the same for all workers."""
+        """Find the checkpoint to go on from, if there is one: the same for all workers."""
 
 
 class LocalContext:
-    """A run of one worker, in this process.
+    """Runs one worker, in this process.
 
     Args:
         run: the run folder.
@@ -80,11 +92,11 @@ class LocalContext:
         self.memory_mb = memory_mb
 
     def progress(self, what: str, total: int, unit: str) -> AbstractContextManager[Advance]:
-        """A bar or lines on stderr."""
+        """Show a bar or lines on stderr."""
         return progress(what, total, unit)
 
-    def beat(self) -> None:
-        """Nobody watches over this process."""
+    def heartbeat(self) -> None:
+        """Do nothing: nobody watches over this process."""
 
     def checkpoint(self, step: int, save: SaveCheckpoint) -> None:
         """Write the checkpoint, and remove all but the newest."""
@@ -97,17 +109,27 @@ class LocalContext:
         print_evaluation(evaluation)
 
     def latest_checkpoint(self) -> Path | None:
-        """The newest checkpoint of the run folder."""
+        """Find the newest checkpoint of the run folder."""
         return next(reversed(checkpoint_folders(self.run.checkpoints)), None)
 
 
-def print_evaluation(evaluation: dict[str, Any]) -> None:
-    """Print an evaluation for people, in one line."""
+def print_evaluation(evaluation: Mapping[str, Any]) -> None:
+    """Print an evaluation for people, in one line.
+
+    Args:
+        evaluation: as in `Context.report`.
+    """
     best = "  best so far" if evaluation["is_best"] else ""
+    # Those of retrieval, or of a user's own evaluator.
+    others = "".join(
+        f"{name} {value:.4f}  "
+        for name, value in evaluation.items()
+        if isinstance(value, float) and name not in _USUAL
+    )
     print(
         f"epoch {evaluation['epoch']:>2}  loss {evaluation['loss']:.4f}  "
         f"roc_auc {evaluation['roc_auc']:.4f}  accuracy {evaluation['accuracy']:.4f} at "
-        f"threshold {evaluation['threshold']:.3f}  "
+        f"threshold {evaluation['threshold']:.3f}  {others}"
         f"{evaluation['groups_per_second']:,.0f} groups/s, "
         f"{evaluation['train_seconds']:.1f} s + {evaluation['evaluation_seconds']:.1f} s "
         f"evaluation{best}",

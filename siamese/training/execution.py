@@ -1,9 +1,10 @@
-"""How a run is carried out; nothing here changes what comes of it."""
+"""How a run is carried out: how many workers, of what, and where its figures go."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from siamese.config.parts import load_part
 from siamese.config.recipe import Recipe
 from siamese.errors import UserError
 
@@ -58,7 +59,13 @@ def parse_workers(workers: int | str | tuple[int, int]) -> tuple[int, int]:
 
 
 def check_execution(execution: Execution) -> None:
-    """Refuse what would have no effect, or another than meant."""
+    """Refuse what would have no effect, or another than meant.
+
+    Raises:
+        UserError: says which option, and what to do; or a tracker cannot be used here.
+    """
+    for name in execution.trackers:
+        load_part("tracker", name)()
     least, most = execution.workers
     gpus = execution.gpus_per_worker
     if gpus and not most:

@@ -21,7 +21,7 @@ from siamese.text.word2vec import Again, Coverage, initial_embeddings
 
 @dataclass(frozen=True)
 class Prepared:
-    """What is made once per data set and recipe, before training: shared by all workers."""
+    """Holds what is made once per data set and recipe, before training; all workers share it."""
 
     vocabulary: Vocabulary
     embeddings: np.ndarray
@@ -82,7 +82,7 @@ def read_data(data: str, pairs: list[Pair], recipe: Recipe) -> tuple[TrainingDat
 
 
 def print_data(summary: dict[str, Any], recipe: Recipe) -> None:
-    """Say what there is to train on."""
+    """Print what there is to train on."""
     print(
         f"{summary['groups']:,} groups, {summary['texts']:,} texts; {summary['dev_pairs']:,} "
         f"development pairs, {summary['dev_positives']:,} positive"
@@ -102,7 +102,7 @@ def print_data(summary: dict[str, Any], recipe: Recipe) -> None:
 def _summary(
     manifest: dict[str, Any], pairs: list[Pair], recipe: Recipe, data_hash: str
 ) -> dict[str, Any]:
-    """The counts of the data, and a hash that changes when the groups or the pairs do."""
+    """Count the data; the hash among the counts changes when the groups or the pairs do."""
     digest = hashlib.sha256(data_hash.encode())
     for pair in pairs:
         digest.update(f"{pair.text1}\t{pair.text2}\t{pair.label}\n".encode())

@@ -3,7 +3,8 @@
 RUN/recipe.yaml        the resolved recipe
 RUN/data.json          counts of the data the run was given
 RUN/metrics.jsonl      one line every few steps and one per evaluation
-RUN/tensorboard/       the same for TensorBoard
+RUN/tensorboard/       the same for TensorBoard (the tracker `tensorboard`)
+RUN/mlflow.json        the key of the run in MLflow (the tracker `mlflow`)
 RUN/checkpoints/       the newest ones; a run continues from the last
 RUN/best/              the model folder of the best epoch
 RUN/best_scores.parquet  its similarity of each development pair
@@ -54,10 +55,11 @@ class RunFolder:
         self.best = path / "best"
         self.checkpoints = path / "checkpoints"
         self.tensorboard = path / "tensorboard"
+        self.mlflow_file = path / "mlflow.json"
 
     @classmethod
     def open(cls, run: str) -> "RunFolder":
-        """The run folder at a path or a URI; of a run at a URI, a copy that goes with the object.
+        """Open the run folder at a path or a URI; of a URI, a copy that goes with the object.
 
         Raises:
             UserError: the URI's scheme is not known.
@@ -79,12 +81,12 @@ class RunFolder:
 
     @property
     def location(self) -> str:
-        """The path or URI that the user knows the run by."""
+        """Return the path or URI that the user knows the run by."""
         return self._mirror.uri if self._mirror else str(self.path)
 
     @property
     def best_location(self) -> str:
-        """The path or URI of the best model's folder."""
+        """Return the path or URI of the best model's folder."""
         return str(Folder(self.location) / "best")
 
     def check(self, existing: Existing) -> None:
@@ -128,7 +130,7 @@ class RunFolder:
         Raises:
             UserError: names every setting that differs.
         """
-        before = load_recipe(str(self.recipe_file))
+        before = load_recipe(str(self.recipe_file), stored=True)
         found = list(differences(before.model_dump(), recipe.model_dump()))
         if found:
             raise UserError(
@@ -145,7 +147,7 @@ class RunFolder:
             )
 
     def has_checkpoint(self) -> bool:
-        """Whether there is something to go on from."""
+        """Look for a checkpoint to go on from."""
         return bool(checkpoint_folders(self.checkpoints))
 
     def log(self, line: dict[str, Any]) -> None:
@@ -154,7 +156,7 @@ class RunFolder:
             stream.write(json.dumps(line, ensure_ascii=False) + "\n")
 
     def read_log(self) -> list[dict[str, Any]]:
-        """The lines of `metrics.jsonl`; one that a kill cut short is left out."""
+        """Read the lines of `metrics.jsonl`; one that a kill cut short is left out."""
         if not self.metrics_file.exists():
             return []
         lines = self.metrics_file.read_text(encoding="utf-8").splitlines()
@@ -186,7 +188,7 @@ class RunFolder:
 
 
 def differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> Iterator[str]:
-    """A line for each setting of nested dictionaries that is no longer what it was."""
+    """Yield a line for each setting of nested dictionaries that is no longer what it was."""
     for key in dict.fromkeys([*before, *now]):
         old, new = before.get(key), now.get(key)
         if isinstance(old, dict) and isinstance(new, dict):

@@ -97,4 +97,4 @@ class Here:
             print(note)
         groups, _ = read_shards(run.data, verify=False)  # whoever made the run has verified it
         context = LocalContext(folder, run.execution, memory_mb)
-        fit(context, run.recipe, groups, run.pairs, run.prepared)
+        fit(context, run.recipe, groups, run.pairs, run.prepared, run.parts)

@@ -10,7 +10,9 @@ from siamese.data.group import Group
 from siamese.data.pair import Pair
 from siamese.training.checkpoint import checkpoint_folders
 from siamese.training.context import LocalContext
+from siamese.training.execution import Execution
 from siamese.training.loop import fit
+from siamese.training.parts import Parts
 from siamese.training.preparation import prepare
 from siamese.training.run_folder import RunFolder
 
@@ -54,13 +56,18 @@ TINY = (
 
 
 def run_in(
-    folder: Path, *settings: str, fresh: bool = True, data: TrainingData = DATA
+    folder: Path,
+    *settings: str,
+    fresh: bool = True,
+    data: TrainingData = DATA,
+    parts: Parts | None = None,
+    execution: Execution | None = None,
 ) -> RunFolder:
     recipe = load_recipe("fast", [*TINY, *settings])
     run = RunFolder(folder)
     if fresh:
         run.start(recipe, {"hash": "tests"}, fresh=True)
-    fit(LocalContext(run), recipe, data, PAIRS, prepare(recipe, data, PAIRS))
+    fit(LocalContext(run, execution), recipe, data, PAIRS, prepare(recipe, data, PAIRS), parts)
     return run
 
 

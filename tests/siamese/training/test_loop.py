@@ -3,17 +3,23 @@
 import json
 import math
 
+import numpy as np
 import pytest
 from tiny_run import DATA, GROUPS, PAIRS, TINY, KilledError, run_in, weights
 
 from siamese import SentenceEncoder, UserError
-from siamese.config.recipe import Recipe, load_recipe
+from siamese.config.metrics import Metric
+from siamese.config.recipe import Recipe, load_recipe, with_settings
 from siamese.data.dataset import TrainingData
 from siamese.data.group import Group
 from siamese.data.sampling import sample_rows
 from siamese.encoder.keras_tf import tf
 from siamese.evaluation.pair_metrics import evaluate_scores, labels_of, pair_scores
 from siamese.training.checkpoint import checkpoint_folders
+from siamese.training.context import LocalContext
+from siamese.training.execution import Execution
+from siamese.training.loop import fit
+from siamese.training.parts import Parts
 from siamese.training.preparation import prepare
 from siamese.training.run_folder import RunFolder
 
@@ -52,7 +58,7 @@ def test_a_run_killed_at_any_step_and_resumed_ends_with_the_same_weights(
             raise KilledError
         return sample_rows(*args, **kwargs)
 
-    monkeypatch.setattr("siamese.training.loop.sample_rows", dying)
+    monkeypatch.setattr("siamese.training.batches.sample_rows", dying)
     with pytest.raises(KilledError):
         run_in(tmp_path / "b")
     monkeypatch.undo()
@@ -169,6 +175,115 @@ def test_what_a_kill_left_half_written_is_swept_on_resume(finished, tmp_path) ->
     (run.path / ".best.x1").mkdir()
     (run.checkpoints / ".step-00000003.x2").mkdir()
     (run.path / ".metrics.jsonl.x3").touch()
+    (run.tensorboard / ".events.out.tfevents.1.x4").touch()
     run_in(tmp_path / "b", fresh=False)
     assert not list(run.path.rglob(".*"))
     assert weights(run) == weights(finished)
+
+
+def mrr_by_hand(vectors: dict[str, np.ndarray]) -> float:
+    """The mean reciprocal rank of the first paraphrase: each text sorts all others."""
+    joined = [{pair.text1, pair.text2} for pair in PAIRS if pair.label]
+    ranks = []
+    for query, own in vectors.items():
+        mates = set().union(*(texts for texts in joined if query in texts)) - {query}
+        if not mates:
+            continue
+        others = [text for text in vectors if text != query]
+        lengths = {text: np.linalg.norm(own) * np.linalg.norm(vectors[text]) for text in others}
+        others.sort(key=lambda text: -(own @ vectors[text]) / lengths[text])
+        ranks.append(1 + next(i for i, text in enumerate(others) if text in mates))
+    return float(np.mean(1 / np.array(ranks)))
+
+
+def test_retrieval_picks_the_epoch_that_a_restatement_picks(tmp_path) -> None:
+    run = run_in(
+        tmp_path / "b",
+        "evaluation.metric=mrr",
+        "training.epochs=6",
+        "optimizer.learning_rate=0.2",
+        "seed=2",
+        execution=Execution(keep_checkpoints=99),
+    )
+    best = SentenceEncoder.load(run.best)
+    texts = list(dict.fromkeys(text for pair in PAIRS for text in (pair.text1, pair.text2)))
+    expected = []
+    for checkpoint in checkpoint_folders(run.checkpoints):
+        with np.load(checkpoint / "variables.npz") as values:
+            for number, variable in enumerate(best.model.variables):
+                variable.assign(values[f"model{number}"])
+        best.refresh()
+        vectors = best.encode(texts).astype(np.float64)
+        expected.append(mrr_by_hand(dict(zip(texts, vectors, strict=True))))
+    logged = [line for line in run.read_log() if line["event"] == "evaluation"]
+    assert [line["mrr"] for line in logged] == pytest.approx(expected)
+    picked = int(np.argmax(expected))
+    assert picked != np.argmax([line["roc_auc"] for line in logged])  # or it would prove nothing
+    kept = SentenceEncoder.load(run.best).metrics
+    assert (kept["epoch"], kept["mrr"]) == (picked + 1, logged[picked]["mrr"])
+    assert kept["threshold"] == logged[picked]["threshold"]
+
+
+class Length:
+    """An evaluator of a user's own: lower is better."""
+
+    name = "length"
+    metrics = (Metric("length", "mean length", higher_is_better=False),)
+
+    def __call__(self, encode, pairs):
+        vectors = encode([pair.text1 for pair in pairs])
+        return {"length": float(np.linalg.norm(vectors, axis=1).mean())}
+
+
+def test_a_users_own_metric_picks_the_epoch_in_its_own_direction(tmp_path, capsys) -> None:
+    recipe = with_settings(load_recipe("fast", list(TINY)), {"evaluation.metric": "length"})
+    run = RunFolder(tmp_path / "b")
+    run.start(recipe, {"hash": "tests"}, fresh=True)
+    parts = Parts(evaluators=(Length(),), trackers=())
+    fit(LocalContext(run), recipe, DATA, PAIRS, prepare(recipe, DATA, PAIRS), parts)
+    lengths = [line["length"] for line in run.read_log() if line["event"] == "evaluation"]
+    kept = SentenceEncoder.load(run.best)
+    assert kept.metrics["epoch"] == int(np.argmin(lengths)) + 1
+    assert kept.recipe.evaluation.metric == "length"  # what is stored stays readable
+    run.check_same(recipe, {"hash": "tests"})
+    assert f"length {lengths[0]:.4f}" in capsys.readouterr().out
+
+
+class Kept:
+    """A tracker of a user's own, which keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.started: list[tuple[str, int, int]] = []
+        self.figures: list[tuple[str, dict, int]] = []
+        self.closed: list[bool] = []
+
+    def start(self, run, recipe, step):
+        self.started.append((run.location, recipe.seed, step))
+
+    def log(self, event, values, step):
+        self.figures.append((event, dict(values), step))
+
+    def close(self, finished):
+        self.closed.append(finished)
+
+
+def test_a_users_own_tracker_gets_the_figures_of_the_log(tmp_path) -> None:
+    tracker = Kept()
+    run = run_in(tmp_path / "b", parts=Parts(trackers=(tracker,)))
+    lines = [line for line in run.read_log() if line["event"] != "start"]
+    assert len(lines) == 3 * 3 + 3
+    assert tracker.figures == [
+        (line.pop("event"), {k: v for k, v in line.items() if k not in ("epoch", "step")}, at)
+        for line in lines
+        for at in [line["step"]]
+    ]
+    assert (tracker.started, tracker.closed) == ([(str(run.path), 1, 0)], [True])
+    assert not run.tensorboard.exists()
+
+
+def test_a_tracker_is_closed_by_an_error_too(tmp_path, monkeypatch) -> None:
+    tracker = Kept()
+    monkeypatch.setattr("siamese.training.batches.sample_rows", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run_in(tmp_path / "b", parts=Parts(trackers=(tracker,)))
+    assert (tracker.figures, tracker.closed) == ([], [False])

@@ -1,13 +1,19 @@
-"""Finding group mates, against a restatement that sorts."""
+"""Finding paraphrases, against a restatement that sorts."""
+
+import tracemalloc
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from siamese.config.recipe import Evaluation
 from siamese.data.group import Group
+from siamese.data.pair import Pair
 from siamese.errors import UserError
-from siamese.evaluation.retrieval import evaluate_retrieval
+from siamese.evaluation.evaluators import retrieval
+from siamese.evaluation.evaluators.retrieval import build, evaluate_retrieval
 
 
 def by_hand(groups: list[Group], vectors: dict[str, np.ndarray]) -> list[int]:
@@ -31,8 +37,9 @@ def by_hand(groups: list[Group], vectors: dict[str, np.ndarray]) -> list[int]:
     return ranks
 
 
+@pytest.mark.parametrize("at_once", [(256, 8192), (2, 3)])
 @given(st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=4, unique=True)))
-def test_ranks_equal_their_definition(lists) -> None:
+def test_ranks_equal_their_definition_however_many_are_compared_at_once(at_once, lists) -> None:
     groups = [Group(str(i), tuple(texts), ("x", "y")) for i, texts in enumerate(lists)]
     rng = np.random.default_rng(1)
     table = {t: rng.normal(size=3).astype(np.float32) for t in "abcdefghxy"}
@@ -40,9 +47,13 @@ def test_ranks_equal_their_definition(lists) -> None:
     vectors = {text: table[text] for text in seen}
 
     def run():
-        return evaluate_retrieval(
-            groups, lambda texts: np.stack([table[t] for t in texts]), "cosine"
-        )
+        with (
+            patch.object(retrieval, "QUERIES_AT_ONCE", at_once[0]),
+            patch.object(retrieval, "TEXTS_AT_ONCE", at_once[1]),
+        ):
+            return evaluate_retrieval(
+                groups, lambda texts: np.stack([table[t] for t in texts]), "cosine"
+            )
 
     if all(len(texts) < 2 for texts in lists):
         with pytest.raises(UserError, match="nothing to find"):
@@ -75,3 +86,31 @@ def test_of_equally_near_texts_the_mate_comes_last() -> None:
         groups, lambda texts: np.array([table[t] for t in texts], np.float32), "cosine"
     )
     assert (found.recall[1], found.mrr) == (0.0, 0.5)
+
+
+def test_the_search_copies_neither_the_corpus_nor_all_similarities(monkeypatch) -> None:
+    monkeypatch.setattr(retrieval, "TEXTS_AT_ONCE", 256)
+    groups = [Group("1", ("a", "b"), tuple(map(str, range(20_000))))]
+    embeddings = np.random.default_rng(1).normal(size=(20_002, 256)).astype(np.float32)
+    tracemalloc.start()
+    evaluate_retrieval(groups, lambda texts: embeddings, "cosine")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < embeddings.nbytes / 2  # twice as much for a copy in double precision
+
+
+def test_the_development_pairs_are_joined_into_groups() -> None:
+    # 1 and 2 mean the same, as do 2 and 3; 4 and 5 do not, and 6 has no pair that joins it.
+    pairs = [Pair("1", "2", 1), Pair("2", "3", 1), Pair("4", "5", 0), Pair("6", "1", 0)]
+    table = {"1": (1, 0), "2": (9, 1), "3": (0, 1), "4": (8, 1), "5": (-1, 0), "6": (1, 9)}
+    found = build(Evaluation())(lambda texts: np.array([table[t] for t in texts], float), pairs)
+    # The angles are 0, 6, 90, 7, 180 and 84 degrees: 1 finds 2 first; 2 finds 4 before 1; 3 finds 6
+    # and 4 before 2.
+    assert found["texts"] == 6 and found["queries"] == 3
+    assert found["recall_at_1"] == pytest.approx(1 / 3)
+    assert found["mrr"] == pytest.approx((1 + 1 / 2 + 1 / 3) / 3)
+
+
+def test_pairs_without_a_positive_one_have_nothing_to_find() -> None:
+    with pytest.raises(UserError, match="nothing to find"):
+        build(Evaluation())(lambda texts: np.ones((len(texts), 2)), [Pair("1", "2", 0)])

@@ -1,0 +1,76 @@
+"""The state of a run: its model, its optimizer, and where it stands."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from siamese.config.recipe import Recipe
+from siamese.encoder.bilstm_keras import build_encoder
+from siamese.encoder.bilstm_tf import build_embed
+from siamese.encoder.keras_tf import keras, tf
+from siamese.encoder.sentence_encoder import SentenceEncoder
+from siamese.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from siamese.training.optimizer import build_optimizer
+from siamese.training.preparation import Prepared
+from siamese.training.step import TrainStep, build_cached_step, build_plain_step
+
+
+@dataclass
+class TrainingState:
+    """What training changes, and what takes a step.
+
+    Attributes:
+        model: without dropout; holds the weights.
+        optimizer: built for them.
+        train_step: takes this worker's share of a batch, returns its part of the mean loss.
+        encoder: judges and saves the weights; its `refresh` takes up those of the model.
+        at: where the run stands.
+    """
+
+    model: keras.Model
+    optimizer: keras.optimizers.Optimizer
+    train_step: TrainStep
+    encoder: SentenceEncoder
+    at: Progress
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint; see `save_checkpoint`."""
+        save_checkpoint(folder, self.model, self.optimizer, self.at)
+
+    def load(self, folder: Path) -> None:
+        """Take up a checkpoint; see `load_checkpoint`."""
+        self.at = load_checkpoint(folder, self.model, self.optimizer)
+
+
+def build_state(
+    strategy: tf.distribute.Strategy,
+    recipe: Recipe,
+    prepared: Prepared,
+    loss: Any,
+    total_steps: int,
+) -> TrainingState:
+    """Build the state that a run begins in; its random weights follow from the recipe's seed.
+
+    Args:
+        strategy: how the workers are connected.
+        recipe: every setting.
+        prepared: the vocabulary and the initial embeddings.
+        loss: what a step minimises.
+        total_steps: of the whole run.
+    """
+    keras.utils.set_random_seed(recipe.seed)
+    tf.config.experimental.enable_op_determinism()
+    with strategy.scope():
+        model, model_with_dropout = build_encoder(recipe.encoder, prepared.embeddings)
+        optimizer = build_optimizer(recipe.optimizer, total_steps)
+        optimizer.build(model.trainable_variables)
+    build_step = build_cached_step if recipe.sampling.micro_batch_groups else build_plain_step
+    train_step = build_step(
+        strategy,
+        build_embed(model_with_dropout, recipe.encoder),
+        model.trainable_variables,
+        optimizer,
+        recipe.loss,
+    )
+    encoder = SentenceEncoder.of_model(model, prepared.vocabulary, recipe)
+    return TrainingState(model, optimizer, train_step, encoder, Progress())
