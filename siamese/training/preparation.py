@@ -11,7 +11,6 @@ import numpy as np
 from siamese.config.recipe import Recipe
 from siamese.data.dataset import TrainingData
 from siamese.data.pair import Pair
-from siamese.data.reading import read_pairs
 from siamese.data.sampling import steps_per_epoch
 from siamese.data.shards import read_shards
 from siamese.errors import UserError
