@@ -95,8 +95,8 @@ def test_a_batch_that_does_not_fit_names_the_cap_and_what_to_lower(
 
         return step
 
-    monkeypatch.setattr("siamese.training.loop.build_plain_step", exhausted)
-    monkeypatch.setattr("siamese.training.loop.build_cached_step", exhausted)
+    monkeypatch.setattr("siamese.training.state.build_plain_step", exhausted)
+    monkeypatch.setattr("siamese.training.state.build_cached_step", exhausted)
     recipe = load_recipe("fast", [*TINY, *settings])
     run = RunFolder(tmp_path / "run")
     run.start(recipe, {"hash": "tests"}, fresh=True)

@@ -355,6 +355,21 @@ def test_a_trial_that_fails_is_set_aside(cluster, data, tmp_path, capsys) -> Non
     assert "failed" in rows[2] and rows[2].startswith("1,,")
 
 
+def test_a_metric_of_retrieval_ranks_the_trials(cluster, data, tmp_path) -> None:
+    space = space_file(tmp_path, optimizer={"learning_rate": {"choice": [0.00001, 0.003]}})
+    run = tmp_path / "sweep"
+    settings = ["training.epochs=1", "evaluation.metric=mrr"]
+    sweep_here(data, run, space, search="grid", settings=settings)
+    logs = trials_of(run)
+    found = [log.evaluations[0]["mrr"] for log in logs.values()]
+    assert 0 < found[0] < found[1] <= 1
+    assert SentenceEncoder.load(run / "best").metrics["mrr"] == found[1]
+    with (run / "trials.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["rank"] for row in rows] == ["2", "1"]
+    assert [float(row["mrr"]) for row in rows] == found
+
+
 def test_when_all_fail_the_first_error_is_told_with_exit_code_1(cluster, data, tmp_path) -> None:
     space = space_file(tmp_path, loss={"scale": {"choice": [1.0e38, 2.0e38]}})
     process = start(data, tmp_path / "run", space, "--search", "grid", address=cluster)
