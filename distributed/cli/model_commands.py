@@ -2,18 +2,14 @@
 
 import contextlib
 import math
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from distributed.cli.data_commands import check_file
 from distributed.cli.options import RESULTS, WHAT, Model
 from siamese.errors import UserError
-
-if TYPE_CHECKING:
-    from siamese import SentenceEncoder
 
 
 def evaluate(
@@ -42,49 +38,22 @@ def evaluate(
     """Judge a model on labelled pairs, or on finding paraphrases among all texts."""
     number = _threshold(threshold)
     check_file(json_file)
+    from siamese.evaluation.judge_model import judge_on_groups, judge_on_pairs
+    from siamese.storage.atomic import write_json
+
+    if retrieval and threshold != "stored":
+        raise UserError("--threshold has no effect with --retrieval, which ranks.")
     if retrieval:
-        if threshold != "stored":
-            raise UserError("--threshold has no effect with --retrieval, which ranks.")
-        _evaluate_retrieval(model, pairs, json_file)
-        return
-    from siamese.data.reading import read_pairs
-    from siamese.encoder.model_folder import check_model_folder
-    from siamese.encoder.sentence_encoder import SentenceEncoder
-    from siamese.evaluation.pair_metrics import evaluate_scores, labels_of, pair_scores
-    from siamese.storage.atomic import write_json
-
-    check_model_folder(model)
-    labelled = read_pairs([pairs])
-    encoder = SentenceEncoder.load(model)
-    used = encoder.threshold if number == "stored" else number
-    scores = pair_scores(labelled, encoder.encode, encoder.recipe.evaluation.similarity)
-    metrics = evaluate_scores(scores, labels_of(labelled), used)
+        title, note = "finding group mates among all texts", ""
+        metrics = judge_on_groups(model, pairs)
+    else:
+        title = f"threshold {threshold}"
+        metrics, note = judge_on_pairs(model, pairs, number)
     if json_file:
-        write_json(json_file, metrics.as_dict())
-    _print_metrics(metrics.as_dict(), f"threshold {threshold}")
-    _say_cut({text for pair in labelled for text in (pair.text1, pair.text2)}, encoder)
-
-
-def _evaluate_retrieval(model: Path, source: str, json_file: Path | None) -> None:
-    from siamese.data.cleaning import ReadingCounts
-    from siamese.data.reading import read_groups
-    from siamese.encoder.model_folder import check_model_folder
-    from siamese.encoder.sentence_encoder import SentenceEncoder
-    from siamese.evaluation.evaluators.retrieval import evaluate_retrieval
-    from siamese.progress import progress
-    from siamese.storage.atomic import write_json
-
-    check_model_folder(model)
-    groups = list(read_groups([source], ReadingCounts()))
-    encoder = SentenceEncoder.load(model)
-    queries = len({text for group in groups if len(group.texts) > 1 for text in group.texts})
-    with progress("searching", queries, "queries") as advance:
-        found = evaluate_retrieval(
-            groups, encoder.encode, encoder.recipe.evaluation.similarity, advance
-        )
-    if json_file:
-        write_json(json_file, found.as_dict())
-    _print_metrics(found.as_dict(), "finding group mates among all texts")
+        write_json(json_file, metrics)
+    _print_metrics(metrics, title)
+    if note:
+        print(note)
 
 
 def similarity(
@@ -112,24 +81,10 @@ def encode(
     ] = False,
 ) -> None:
     """Encode every text of a file."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from siamese.data.reading import read_texts
-    from siamese.encoder.model_folder import check_model_folder
-    from siamese.encoder.sentence_encoder import SentenceEncoder
-    from siamese.storage.atomic import replacing
+    from siamese.encoder.encode_file import encode_file
 
     check_file(output)
-    check_model_folder(model)
-    texts = list(read_texts([source]))
-    encoder = SentenceEncoder.load(model)
-    embeddings = encoder.encode(texts, show_progress_bar=True, normalize_embeddings=normalize)
-    column = pa.FixedSizeListArray.from_arrays(embeddings.ravel(), encoder.embedding_dim)
-    with replacing(output) as beside:
-        pq.write_table(pa.table({"text": texts, "embedding": column}), beside)
-    print(f"{len(texts):,} texts, {encoder.embedding_dim} numbers each: {output}")
-    _say_cut(texts, encoder)
+    print(encode_file(model, source, output, normalize))
 
 
 def report(run: Annotated[Path, typer.Argument(help="the folder of a run")]) -> None:
@@ -148,14 +103,6 @@ def _threshold(value: str) -> float | Literal["stored", "fit"]:
         if math.isfinite(number := float(value)):
             return number
     raise UserError(f"--threshold {value}: give `stored`, `fit` or a number.")
-
-
-def _say_cut(texts: Iterable[str], encoder: "SentenceEncoder") -> None:
-    from siamese.text.vocabulary import count_cut
-
-    limit = encoder.recipe.text.max_length
-    if cut := count_cut(texts, limit):
-        print(f"{cut:,} texts longer than {limit} characters were cut")
 
 
 def _print_metrics(metrics: dict[str, Any], title: str) -> None:
