@@ -170,7 +170,7 @@ class Evaluation(Section):
     @classmethod
     def _metric_is_known(cls, metric: str, info: ValidationInfo) -> str:
         """Refuse an unknown metric, unless it may be one of a user's own evaluator."""
-        if info.context and info.context["only_known_metrics"] and metric not in METRICS:
+        if info.context and info.context["only_known"] and metric not in METRICS:
             near = nearest(repr(metric), list(map(repr, METRICS)))
             raise ValueError(f"evaluation.metric={metric!r}: no such metric{near}")
         return metric
@@ -221,7 +221,7 @@ def load_recipe(name_or_file: str, overrides: Sequence[str] = (), stored: bool =
     Args:
         name_or_file: the name of an embedded recipe, or a path that ends in `.yaml`.
         overrides: of single settings, each `section.key=value`.
-        stored: it is that of a model or a run, whose evaluator may not be known here.
+        stored: it is that of a model or a run, whose loss or evaluator may not be known here.
 
     Raises:
         UserError: there is no such recipe, it is not YAML, or settings are wrong; every wrong
@@ -242,7 +242,7 @@ def load_recipe(name_or_file: str, overrides: Sequence[str] = (), stored: bool =
         if section := _put(settings, key, value):
             problems.append(f"{key}: `{section}` is a setting, not a section")
     try:
-        context = {"only_known_metrics": not stored}
+        context = {"only_known": not stored}
         recipe = Recipe.model_validate(settings, context=context)
     except ValidationError as error:
         problems += explain(error)

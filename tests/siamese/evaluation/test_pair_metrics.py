@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siamese.data.pair import Pair
-from siamese.encoder.similarity import pairwise_similarity, similarity_matrix
 from siamese.evaluation.pair_metrics import (
     best_threshold,
     evaluate_scores,
@@ -92,26 +91,6 @@ def test_equal_scores_everywhere_have_no_correlation_and_an_auc_of_one_half() ->
     assert metrics.spearman == metrics.pearson == 0
     assert metrics.roc_auc == 0.5
     assert metrics.accuracy == 0.75
-
-
-def test_similarities_equal_their_formulas() -> None:
-    rng = np.random.default_rng(0)
-    a, b = rng.normal(size=(2, 3)), rng.normal(size=(2, 3))
-    for row in range(2):
-        p, q = a[row], b[row]
-        cosine = p @ q / (p @ p) ** 0.5 / (q @ q) ** 0.5
-        notebook = np.sum(p * q) / np.sum(p**2 + q**2) ** 0.5
-        assert pairwise_similarity(a, b, "cosine")[row] == pytest.approx(cosine)
-        assert pairwise_similarity(a, b, "notebook")[row] == pytest.approx(notebook)
-        assert similarity_matrix(a, b, "cosine")[row, row] == pytest.approx(cosine)
-        assert similarity_matrix(a, b, "notebook")[row, row] == pytest.approx(notebook)
-
-
-def test_the_zero_embedding_is_similar_to_nothing() -> None:
-    zero, other = np.zeros((1, 3)), np.ones((1, 3))
-    for kind in ("cosine", "notebook"):
-        assert pairwise_similarity(zero, other, kind)[0] == 0
-        assert pairwise_similarity(zero, zero, kind)[0] == 0
 
 
 def test_each_distinct_text_is_encoded_once() -> None:

@@ -134,7 +134,7 @@ def test_a_run_at_a_uri_that_was_killed_resumes_to_the_weights_of_a_local_one(
             raise KilledError
         return sample_rows(*args, **kwargs)
 
-    monkeypatch.setattr("siamese.training.loop.sample_rows", dying)
+    monkeypatch.setattr("siamese.training.batches.sample_rows", dying)
     with pytest.raises(KilledError):
         fit_at(uri, fresh=True)
     monkeypatch.undo()
