@@ -150,7 +150,7 @@ def _cell_bar(shell: Any, what: str, total: int, unit: str) -> Advance:
 
 
 class _Cell:
-    """What a notebook shows: a bar and words, or the words alone where there is no HTML."""
+    """Shows a bar and words in a notebook, or the words alone where there is no HTML."""
 
     def __init__(self, what: str, share: float, words: str) -> None:
         self._what, self._share, self._words = what, share, words

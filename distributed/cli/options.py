@@ -79,5 +79,5 @@ def existing(resume: bool, fresh: bool, what: str) -> Literal["refuse", "resume"
 
 
 def trackers(names: list[str] | None) -> tuple[str, ...]:
-    """The trackers of `--tracker`, or the ones without it."""
+    """Return the trackers of `--tracker`, or the default ones."""
     return tuple(names) if names else ("tensorboard",)

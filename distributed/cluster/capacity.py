@@ -37,7 +37,7 @@ class Group:
 
 
 def resources_of(execution: Execution) -> Resources:
-    """What each worker needs, in Ray's terms."""
+    """Return what each worker needs, in Ray's terms."""
     need = {"CPU": float(execution.cpus_per_worker)}
     if execution.gpus_per_worker > 0:
         need["GPU"] = float(execution.gpus_per_worker)
@@ -45,7 +45,7 @@ def resources_of(execution: Execution) -> Resources:
 
 
 def alive_nodes() -> list[Node]:
-    """The nodes that are alive and stay, the head first, each with a name that no other has."""
+    """List the nodes that are alive and stay, the head first, each with a name of its own."""
     leaving = ray_private.leaving_nodes()
     alive = [n for n in ray.nodes() if n["Alive"] and n["NodeID"] not in leaving]
     alive.sort(key=lambda node: ("node:__internal_head__" not in node["Resources"], node["NodeID"]))
@@ -70,7 +70,7 @@ def alive_nodes() -> list[Node]:
 
 
 def fits(have: Resources, need: Resources) -> int:
-    """How many workers that need `need` fit one node that has `have`."""
+    """Count the workers that fit one node, when each needs `need` and the node has `have`."""
     counts = []
     for name, amount in need.items():
         there = have.get(name, 0.0)
@@ -86,22 +86,22 @@ def fits(have: Resources, need: Resources) -> int:
 
 
 def fit_free(nodes: list[Node], need: Resources) -> int:
-    """How many workers fit what is free now."""
+    """Count the workers that fit what is free now."""
     return sum(fits(node.free, need) for node in nodes)
 
 
 def fit_total(nodes: list[Node], need: Resources) -> int:
-    """How many workers would fit if nothing else ran."""
+    """Count the workers that would fit if nothing else ran."""
     return sum(fits(node.total, need) for node in nodes)
 
 
 def fit_groups(groups: list[Group], need: Resources) -> int:
-    """How many workers would fit the nodes that may be added."""
+    """Count the workers that would fit the nodes that may be added."""
     return sum(group.count * fits(group.resources, need) for group in groups)
 
 
 def addable(nodes: list[Node]) -> list[Group]:
-    """What the autoscaler may still add; empty without one, or when it does not say.
+    """List what the autoscaler may still add: nothing without one, or when it does not say.
 
     Ray 2.60's own autoscaler reports no limits to the cluster (ray#63012), so they are read from
     the file that `ray up` leaves on the head, where the driver of a job runs.

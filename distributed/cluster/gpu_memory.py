@@ -11,7 +11,7 @@ CONTEXT_MB = 512
 
 
 def share_of(total_mb: int, fraction: float) -> int:
-    """The cap of a worker that has a fraction of a GPU, in MiB."""
+    """Compute the cap of a worker that has a fraction of a GPU, in MiB."""
     return int(total_mb * fraction) - CONTEXT_MB
 
 
@@ -47,5 +47,5 @@ def cap_worker_memory(asked_mb: int | None, gpus: float) -> int | None:
 
 
 def _total_mb() -> int:
-    """The memory of the first GPU that this process may use, in MiB."""
+    """Find the memory of the first GPU that this process may use, in MiB."""
     return gpu_memory_mb(os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0])

@@ -21,7 +21,7 @@ _NAMED = 8  # nodes listed one by one; a large cluster would fill the screen
 
 @dataclass(frozen=True)
 class Request:
-    """What a run asks of the cluster.
+    """Holds what a run asks of the cluster.
 
     Attributes:
         execution: the workers, at least one, and what each of them needs.
@@ -33,17 +33,17 @@ class Request:
 
     @property
     def least(self) -> int:
-        """The workers that a run needs to start; fewer than `most` only in an elastic run."""
+        """Return how many workers the run needs; fewer than `most` only in an elastic run."""
         return self.execution.workers[0]
 
     @property
     def most(self) -> int:
-        """The workers that a run takes if it can."""
+        """Return how many workers the run takes if it can."""
         return self.execution.workers[1]
 
     @property
     def resources(self) -> Resources:
-        """What each worker needs, in Ray's terms."""
+        """Return what each worker needs, in Ray's terms."""
         return resources_of(self.execution)
 
     def __str__(self) -> str:
@@ -171,7 +171,7 @@ def _changes(request: Request, nodes: list[Node], groups: list[Group]) -> list[s
 
 
 def _there(nodes: list[Node]) -> str:
-    """The nodes, each with what it has and what of that is free."""
+    """List the nodes, each with what it has and what of that is free."""
     each = [
         f"{node.name} "
         + ", ".join(
@@ -187,7 +187,7 @@ def _there(nodes: list[Node]) -> str:
 
 
 def _notes(request: Request, nodes: list[Node], groups: list[Group]) -> list[str]:
-    """What is good to know of a run that can start."""
+    """Note what is good to know of a run that can start."""
     now = capacity.fit_free(nodes, request.resources)
     started = min(now, request.most)
     free = sum(node.free.get("CPU", 0) for node in nodes)

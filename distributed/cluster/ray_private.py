@@ -13,7 +13,7 @@ from typing import Any
 
 
 def free_by_node() -> dict[str, dict[str, float]]:
-    """What each node has free, by its id.
+    """Return what each node has free, by its id.
 
     `ray.available_resources()` says it for all nodes together, and a worker does not span nodes.
     Without it: count what all nodes have, and let Ray Train wait for what is not free.
@@ -24,7 +24,7 @@ def free_by_node() -> dict[str, dict[str, float]]:
 
 
 def leaving_nodes() -> set[str]:
-    """The ids of nodes that are alive, but are draining and take no more work.
+    """Return the ids of nodes that are alive, but are draining and take no more work.
 
     `ray.nodes()` lists them as alive. Without it: return none, and a run that counts on such a node
     waits for another.
@@ -35,7 +35,7 @@ def leaving_nodes() -> set[str]:
 
 
 def node_kinds() -> list[tuple[dict[str, float], int]]:
-    """The resources and the largest number of each kind of node that the autoscaler may add.
+    """Return the resources and the largest number of each kind of node that may be added.
 
     There is no public way to ask. Without it: return none, and a run that needs more nodes than
     there are is refused instead of waiting for them.
@@ -49,7 +49,7 @@ def node_kinds() -> list[tuple[dict[str, float], int]]:
 
 
 def gpu_memory_mb(visible: str) -> int:
-    """The memory of a GPU in MiB.
+    """Return the memory of a GPU in MiB.
 
     TensorFlow does not say before it has taken all of it. Ray carries NVIDIA's own binding;
     without it: the package `nvidia-ml-py`, which is the same.
@@ -72,7 +72,7 @@ def gpu_memory_mb(visible: str) -> int:
 
 
 def dashboard_note() -> str:
-    """What is missing if there is no dashboard, or nothing.
+    """Say what is missing if there is no dashboard, or nothing.
 
     `ray.init` returns the dashboard's address only to the process that calls it first. Without it:
     return nothing; Ray Train then warns in its own words.
@@ -125,7 +125,7 @@ def tensorflow_trainer(backend_config: Any, train_loop: Callable[..., None], **o
 
 
 def local_cluster() -> str:
-    """The address of the one cluster that runs on this machine.
+    """Find the address of the one cluster that runs on this machine.
 
     The public client takes "auto", but says nothing of use when there is no cluster. Without it:
     ask the user for `--address`.
@@ -141,7 +141,7 @@ def local_cluster() -> str:
 
 
 def package_limit() -> int:
-    """The size in bytes from which on Ray refuses the working directory of a job.
+    """Return the size in bytes from which on Ray refuses the working directory of a job.
 
     Ray refuses it only when all of it has been packed and sent. Without it: let Ray refuse.
     """
@@ -151,7 +151,7 @@ def package_limit() -> int:
 
 
 def package_files(root: Path) -> dict[Path, int]:
-    """The files of a working directory that Ray uploads, with their sizes in bytes.
+    """List the files of a working directory that Ray uploads, with their sizes in bytes.
 
     What `.gitignore` and `.rayignore` name is left out by Ray's own reading of them, which no
     public function shares. Without it: count all files, and let `.gitignore` matter no more.

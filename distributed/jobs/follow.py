@@ -56,7 +56,7 @@ def follow(client: JobSubmissionClient, job: str) -> int:
 
 
 class JobLog:
-    """What a job writes, printed once, over any number of connections."""
+    """Prints what a job writes, once, over any number of connections."""
 
     def __init__(self, client: JobSubmissionClient, job: str) -> None:
         self.client = client

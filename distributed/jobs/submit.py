@@ -100,7 +100,7 @@ def connect(address: str | None) -> JobSubmissionClient:
 
 
 def _find(address: str | None) -> str:
-    """The address to use, when something listens there."""
+    """Find the address to use, and check that something listens there."""
     found = address
     for variable in ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS"):
         found = found or os.environ.get(variable)

@@ -25,7 +25,7 @@ _OPTIONS = ("--workers-per-trial", "--trial-cpus", "--trial-gpus")
 
 @dataclass(frozen=True)
 class Afterwards:
-    """What follows when the best trial is known.
+    """Says what follows when the best trial is known.
 
     Attributes:
         test: pairs to judge its model on, once.

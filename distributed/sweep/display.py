@@ -76,7 +76,7 @@ class SweepDisplay:
             print(f"trial {log.number} {log.status}; {self._time_left()}", flush=True)
 
     def _time_left(self) -> str:
-        """How many trials have ended, in what time, and how long the others may take."""
+        """Say how many trials have ended, in what time, and how long the others may take."""
         ended = len(self._trials.ended())
         seconds = time.monotonic() - self._begun
         words = f"{ended} of {self._total} ended, {seconds:.0f} s"
@@ -93,7 +93,7 @@ class SweepDisplay:
         return f"best so far {best[self._metric]:.4f}, trial {ranked[0].number}"
 
     def table(self) -> "Table":
-        """The trials that run, then the best of the others."""
+        """Make a table of the trials that run, then the best of the others."""
         from rich.table import Table
 
         running, ended = self._trials.running(), self._trials.ended()

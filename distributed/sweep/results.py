@@ -63,7 +63,7 @@ def write_results(trials: Trials, sweep: Sweep, test_pairs: list[Pair] | None) -
 
 
 def best_recipe(recipe: Recipe, winner: TrialLog) -> Recipe:
-    """The recipe of the best trial; with a fitted threshold if the metric does not depend on it.
+    """Make the recipe of the best trial; its threshold is fitted if the metric needs none.
 
     A threshold that was searched is then no better than any other: nothing chose it.
     """
@@ -98,7 +98,7 @@ def _keep_model(folder: SweepFolder, winner: TrialLog, recipe: Recipe) -> None:
 
 
 def _winner(folder: SweepFolder, logs: Mapping[int, TrialLog], metric: str) -> TrialLog:
-    """The best trial whose kept model is the one of its best figures.
+    """Find the best trial whose kept model is the one of its best figures.
 
     A trial of population based training that took over another's weights may have been better
     than what it kept; then the donor has the model.

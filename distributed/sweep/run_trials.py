@@ -74,7 +74,7 @@ def run_trials(trials: Trials, search: Search, sweep: Sweep, shared: Shared) -> 
 
 
 def _trainable(shared: Shared, max_concurrent: int | None) -> tuple[Any, int | None]:
-    """What Ray Tune runs for each trial, and how many it may run at a time."""
+    """Make what Ray Tune runs for each trial, and say how many it may run at a time."""
     from ray import tune
 
     from distributed.cluster.capacity import alive_nodes, fit_free, resources_of

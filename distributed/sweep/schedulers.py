@@ -64,7 +64,7 @@ def make_scheduler(
     random.seed(seed)  # of which donors Tune picks
 
     def explore(config: dict[str, Any]) -> dict[str, Any]:
-        """The donor's settings, each that can change a little larger or smaller."""
+        """Take the donor's settings, each that can change a little larger or smaller."""
         settings = dict(config["settings"])
         for key, values in ranges.items():
             assert isinstance(values, Numbers | Integers | Choice)

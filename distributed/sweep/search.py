@@ -25,7 +25,7 @@ class Search(Protocol):
         """Choose the settings of a trial."""
 
     def draws(self, number: int) -> dict[str, Any]:
-        """What `replay` needs to know of a trial besides its number, to log."""
+        """Return what `replay` needs to know of a trial besides its number, to log."""
 
     def replay(self, number: int, draws: dict[str, Any]) -> None:
         """Suggest once more what was suggested before the sweep was killed."""
@@ -47,14 +47,14 @@ class RandomSearch:
         return self._space.draw(RandomDraw(self._seed, number))
 
     def draws(self, number: int) -> dict[str, Any]:
-        """Nothing."""
+        """Return nothing: the number says it all."""
         return {}
 
     def replay(self, number: int, draws: dict[str, Any]) -> None:
-        """There is nothing to do."""
+        """Do nothing."""
 
     def ended(self, number: int, value: float | None) -> None:
-        """What was found changes nothing."""
+        """Do nothing: what was found changes no draw."""
 
 
 class GridSearch(RandomSearch):

@@ -10,7 +10,7 @@ from siamese.training.execution import Execution
 
 @dataclass(frozen=True)
 class Shared:
-    """What all trials of a sweep share; put into Ray's object store once.
+    """Holds what all trials of a sweep share; put into Ray's object store once.
 
     Attributes:
         recipe: the one whose settings are searched.

@@ -18,7 +18,7 @@ from siamese.training.preparation import prepare
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a sweep searches and how; a resumed one keeps all of it but the number of trials.
+    """Says what a sweep searches and how; a resumed one keeps all but the number of trials.
 
     Attributes:
         recipe: the settings that are not searched; its `evaluation.metric` ranks the trials.
@@ -40,12 +40,12 @@ class Sweep:
 
     @property
     def metric(self) -> str:
-        """The key of the metric that ranks the trials."""
+        """Return the key of the metric that ranks the trials."""
         return self.recipe.evaluation.metric
 
     @property
     def epochs(self) -> int:
-        """The epochs of the longest trial that is not stopped."""
+        """Count the epochs of the longest trial that is not stopped."""
         key = "training.epochs"
         ends = self.space.ranges[key].ends() if key in self.space.ranges else []
         return max([self.recipe.training.epochs, *map(int, ends)])

@@ -40,7 +40,7 @@ class Preparations:
         self._making = threading.Lock()
 
     def get(self, recipe: Recipe) -> list[Any]:
-        """A list with the reference of the `Prepared` of a recipe, or with a user's mistake."""
+        """Return a list with the reference of a recipe's `Prepared`, or with a user's mistake."""
         encoder = recipe.encoder
         key = repr(
             (
@@ -64,7 +64,7 @@ class Preparations:
 
 
 class TrialContext(LocalContext):
-    """A trial of one worker.
+    """Runs a trial of one worker.
 
     Args:
         run: its run folder.
@@ -85,7 +85,7 @@ class TrialContext(LocalContext):
 
     @contextmanager
     def progress(self, what: str, total: int, unit: str) -> Iterator[Callable[..., None]]:
-        """The driver shows the epochs of all trials."""
+        """Show nothing: the driver shows the epochs of all trials."""
         yield lambda n, note="": None
 
     def checkpoint(self, step: int, save: Callable[[Path], None]) -> None:
@@ -94,13 +94,13 @@ class TrialContext(LocalContext):
         super().checkpoint(step, save)
 
     def report(self, evaluation: dict[str, Any]) -> None:
-        """To Ray Tune, which may end this process for it, with a checkpoint that it may clone."""
+        """Report to Ray Tune, which may end this process for it, with a checkpoint to clone."""
         newest = checkpoint_folders(self.run.checkpoints)[-1]
         _report(evaluation, tune.Checkpoint.from_directory(str(newest)))
 
 
 def run_trial(config: dict[str, Any], shared: Shared) -> None:
-    """What Ray Tune runs in a process for each trial.
+    """Train a trial: what Ray Tune runs, in a process for each.
 
     A user's mistake, such as a loss that is no number, is reported and ends the trial: to try
     again would not fix it.

@@ -11,7 +11,7 @@ RUNNING, FINISHED, STOPPED, FAILED = "running", "finished", "stopped", "failed"
 
 @dataclass
 class TrialLog:
-    """What is known of a trial.
+    """Holds what is known of a trial.
 
     Attributes:
         number: from 0.
@@ -31,7 +31,7 @@ class TrialLog:
 
     @property
     def name(self) -> str:
-        """Of its folder, and for Ray Tune."""
+        """Return its name: of its folder, and for Ray Tune."""
         return f"{self.number:04}"
 
     def best(self, metric: str) -> dict[str, Any] | None:

@@ -75,7 +75,7 @@ class TrialQueue(SearchAlgorithm):
         )
 
     def next_trial(self) -> Trial | None:
-        """The next trial, or None if there is none now."""
+        """Return the next trial, or None if there is none now."""
         if self._most is not None and len(self._live) >= self._most:
             return None
         if self._waiting:
@@ -93,7 +93,7 @@ class TrialQueue(SearchAlgorithm):
         self._is_over = True
 
     def is_finished(self) -> bool:
-        """Whether there is no other trial to come."""
+        """Say whether there is no other trial to come."""
         all_begun = not self._waiting and len(self._trials.logs) >= self._search.trials
         return self._is_over or all_begun
 
@@ -119,13 +119,13 @@ class Watcher(Callback):
         self._show = show
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
-        """A process for it was started."""
+        """Show that a process for it was started."""
         self._show(self._log(trial))
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **_: Any
     ) -> None:
-        """An epoch was evaluated, or a user's mistake met."""
+        """Keep an evaluation, or a user's mistake."""
         log = self._log(trial)
         if error := result.get("error"):
             self._trials.end(log, FAILED, error)
@@ -138,13 +138,13 @@ class Watcher(Callback):
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **_: Any
     ) -> None:
-        """It has ended, of its own or because the scheduler stopped it."""
+        """Keep that it has ended, of its own or because the scheduler stopped it."""
         log = self._log(trial)
         self._trials.end(log)
         self._show(log)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
-        """Its process died once more than it may."""
+        """Keep that its process died once more than it may."""
         log = self._log(trial)
         error = trial.get_error() or "its process died"
         self._trials.end(log, FAILED, str(error).strip().splitlines()[-1])

@@ -17,7 +17,7 @@ from distributed.sweep.trial_log import (
 
 
 class Trials:
-    """What is known of all trials that have begun, those of a killed sweep included.
+    """Keeps what is known of all trials that have begun, those of a killed sweep included.
 
     Args:
         folder: of the sweep; gets a line for each thing that happens.

@@ -36,7 +36,7 @@ class Monitor:
         self._events.append((kind, value))
 
     def take(self) -> list[tuple[str, Any]]:
-        """The events since the last call."""
+        """Return the events since the last call."""
         events, self._events = self._events, []
         return events
 
@@ -50,7 +50,7 @@ class Monitor:
         self._mistake = self._mistake or message
 
     def mistake(self) -> str | None:
-        """The message, if there is one."""
+        """Return the message, if there is one."""
         return self._mistake
 
 
@@ -130,7 +130,7 @@ class Follower:
 
 
 class Reporter:
-    """A worker's end: sends progress to the monitor now and then, not at every step."""
+    """Sends a worker's progress to the monitor, now and then and not at every step."""
 
     def __init__(self, monitor: Any) -> None:
         self._monitor = monitor

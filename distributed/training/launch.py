@@ -65,7 +65,7 @@ def launch(run: TrainingRun, report: Callable[[dict[str, Any]], None]) -> None:
 
 
 def _trainer(execution: Execution, config: dict[str, Any], storage: str) -> Any:
-    """The trainer of Ray's whose workers call `run_worker(config)`."""
+    """Make the trainer of Ray's whose workers call `run_worker(config)`."""
     from ray.train import FailureConfig, RunConfig, ScalingConfig
 
     from distributed.cluster.capacity import resources_of

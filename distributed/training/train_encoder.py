@@ -68,7 +68,7 @@ def train(
 
 
 class OnRay:
-    """A Ray cluster, as a `siamese.training.training_run.Place`.
+    """Carries runs out on a Ray cluster: a `siamese.training.training_run.Place`.
 
     Args:
         execution: how runs are carried out.

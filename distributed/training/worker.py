@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class RayContext(LocalContext):
-    """A worker of Ray Train's. The first one writes the run folder; all of them read it.
+    """Runs a worker of Ray Train's. The first one writes the run folder; all of them read it.
 
     Args:
         run: the run folder.
@@ -67,28 +67,28 @@ class RayContext(LocalContext):
         self._reporter.heartbeat()
 
     def checkpoint(self, step: int, save: Callable[[Path], None]) -> None:
-        """The first worker writes it, if there still is a driver: a resumed run may have begun."""
+        """Let the first worker write it if the driver lives: a resumed run may have begun."""
         if self.rank == 0:
             self._reporter.check()
             super().checkpoint(step, save)
         self.heartbeat()
 
     def report(self, evaluation: dict[str, Any]) -> None:
-        """To the driver, and to Ray Train's callbacks."""
+        """Report to the driver, and to Ray Train's callbacks."""
         if self.rank == 0:
             self._reporter.evaluation(evaluation)
         ray.train.report(evaluation)
         self.heartbeat()
 
     def latest_checkpoint(self) -> Path | None:
-        """The newest one that the first worker sees."""
+        """Find the newest one that the first worker sees."""
         newest = super().latest_checkpoint()
         name = ray.train.collective.broadcast_from_rank_zero(newest.name if newest else None)
         return self.run.checkpoints / name if name else None
 
 
 def run_worker(config: dict[str, Any]) -> None:
-    """What Ray Train runs in every worker.
+    """Train, together with the other workers: what Ray Train runs in each.
 
     Args:
         config: `run`, a list with the reference of a `TrainingRun`; `monitor`, the handle of a

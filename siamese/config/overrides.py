@@ -60,7 +60,7 @@ def _flat(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _key_of(name: str) -> str:
-    """The key of a setting, such as `loss.scale`, from any way to write it.
+    """Find the key of a setting, such as `loss.scale`, from any way to write it.
 
     Raises:
         UserError: there is no such setting, or there are several.
@@ -77,9 +77,5 @@ def _key_of(name: str) -> str:
     sections = {key.partition(".")[0] for key in keys if "." in key}
     if name in sections:
         raise UserError(f'{name}: is a section; give a dictionary, such as {name}={{"…": …}}')
-    close = nearest(dotted, keys)
-    if "." not in dotted:
-        names = {key.rpartition(".")[2]: key for key in keys}
-        near = nearest(name, list(names))
-        close = close if "one of" in near else near
-    raise UserError(f"{name}: unknown setting{close}")
+    known = keys if "." in dotted else [key.rpartition(".")[2] for key in keys]
+    raise UserError(f"{name}: unknown setting{nearest(dotted, known)}")

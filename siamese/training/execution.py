@@ -11,7 +11,7 @@ from siamese.errors import UserError
 
 @dataclass(frozen=True)
 class Execution:
-    """How a run is carried out; nothing here changes what comes of it.
+    """Says how a run is carried out; nothing here changes what comes of it.
 
     Attributes:
         workers: the least and the most workers; 0 and 0: this process, without Ray.
@@ -39,7 +39,7 @@ class Execution:
 
 
 def parse_workers(workers: int | str | tuple[int, int]) -> tuple[int, int]:
-    """The least and the most workers that a user asks for.
+    """Return the least and the most workers that a user asks for.
 
     Args:
         workers: a number, `"MIN:MAX"` or `(MIN, MAX)`; 0: this process, without Ray.

@@ -35,7 +35,7 @@ class TrainingRun:
 
 
 class Place(Protocol):
-    """Where a run is carried out: this process (`Here`), or a Ray cluster.
+    """Carries runs out: in this process (`Here`), or on a Ray cluster.
 
     Attributes:
         execution: how runs are carried out.
@@ -81,7 +81,7 @@ class Here:
         self.execution = execution
 
     def check(self, read: list[str], run: str) -> list[str]:
-        """There is nothing to check that reading and writing will not."""
+        """Check nothing: reading and writing will."""
         return []
 
     def carry_out(self, run: TrainingRun, folder: RunFolder) -> None:
