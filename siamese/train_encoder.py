@@ -12,6 +12,7 @@ from siamese.config.recipe import Recipe
 from siamese.data.in_memory import data_set_of, pairs_of
 from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.errors import UserError
+from siamese.storage.filesystem import absolute
 from siamese.storage.folder import Folder
 from siamese.training.execution import Execution, check_execution, check_shares
 from siamese.training.parts import Parts
@@ -124,6 +125,10 @@ def train_at(
         folder.check(existing)
         made = f"{temporary}/data"
         data = data_set_of(groups, made)
+        if existing == "fresh" and absolute(data).startswith(f"{absolute(location)}/"):
+            raise UserError(
+                f"{data}: is in the run that would be replaced. Choose another run folder."
+            )
         notes = place.check([] if data == made else [data], location)
         pairs = pairs_of(dev)
         read, summary = read_data(data, pairs, recipe)

@@ -158,6 +158,12 @@ class TestRun:
         assert not (run / "stale").exists()
         assert contents(run / "data") == contents(trained / "data")
 
+    def test_a_data_set_in_the_run_is_not_replaced_with_it(self, trained) -> None:
+        before = contents(trained)
+        with pytest.raises(UserError, match="is in the run that would be replaced"):
+            train(trained / "data", run=trained, existing="fresh")
+        assert contents(trained) == before
+
     def test_a_run_at_a_uri_leaves_its_data_and_its_model_there(self, trained) -> None:
         best = weights(SentenceEncoder.load(trained / "best"))
         assert weights(train(run="memory://train/run")) == best
