@@ -20,8 +20,9 @@ from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.encoder.weights import weights_of
 from siamese.errors import UserError
 from siamese.evaluation.pair_metrics import evaluate_scores, labels_of
+from siamese.report.drawing import to_png
 from siamese.report.encoder_diagram import EXAMPLE
-from siamese.report.plots import draw_precision_recall, draw_similarities, to_png
+from siamese.report.pair_plots import draw_precision_recall, draw_similarities
 from siamese.report.run_report import write_report
 from siamese.text.vocabulary import Vocabulary
 from siamese.training.run_folder import RunFolder
