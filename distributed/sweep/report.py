@@ -10,7 +10,7 @@ from distributed.sweep.folder import SweepFolder
 from distributed.sweep.threshold import threshold_note
 from distributed.sweep.trial_log import TrialLog, in_order, ranking
 from siamese.config.metrics import METRICS, metric_of
-from siamese.config.recipe import Recipe, with_settings
+from siamese.config.recipe import Recipe
 from siamese.config.search_space import Space, in_words
 from siamese.report.drawing import number, to_png
 from siamese.report.html import render
@@ -83,7 +83,7 @@ def epochs_saved(logs: Mapping[int, TrialLog], recipe: Recipe) -> tuple[int, int
     """Count the epochs that were trained, and those that all trials in full would have taken."""
     trained = sum(len(log.evaluations) for log in logs.values())
     full = sum(
-        with_settings(recipe, log.settings).training.epochs
+        log.settings.get("training.epochs", recipe.training.epochs)
         for log in logs.values()
         if log.status != "failed"
     )

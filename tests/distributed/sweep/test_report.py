@@ -112,9 +112,7 @@ def test_trials_may_be_ranked_by_any_metric(
 ) -> None:
     evaluation = recipe.evaluation.model_copy(update={"metric": key})
     recipe = recipe.model_copy(update={"evaluation": evaluation})
-    logs = sweep(3)
-    # Only the settings count, not the recipe: it is not validated again with such a metric.
-    page = Page(report(tmp_path / "sweep", logs, recipe, space))
+    page = Page(report(tmp_path / "sweep", sweep(3), recipe, space))
     assert f"reached the best {label}" in page.text
     assert page.tables[-1][0][4] == label
 
