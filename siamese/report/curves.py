@@ -4,6 +4,7 @@ Each `draw_*` fills one matplotlib `Axes`.
 """
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from siamese.config.metrics import METRICS, metric_of
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 SHOWN_METRICS = ("roc_auc", "average_precision", "accuracy", "spearman")
 # A curve of at most so many points shows them.
 FEW = 25
+# Characters that fit above a panel.
+TITLE_WIDTH = 50
 
 
 def draw_loss(axes: "Axes", lines: Sequence[Mapping[str, Any]], best_step: int) -> None:
@@ -70,5 +73,5 @@ def draw_metrics(
     axes.set_xlim(min(epochs) - 0.5, max(*epochs, best_epoch) + 0.5)
     whole_ticks(axes)
     title = f"Development pairs ({metric_of(chosen).label} picks the epoch)"
-    axes.set(title=title, xlabel="epoch")
+    axes.set(title=fill(title, TITLE_WIDTH), xlabel="epoch")
     legend_below(axes, columns=2, more=other.get_lines() if other else ())
