@@ -1,16 +1,38 @@
 """Siamese sentence encoders: a character BiLSTM trained on groups of paraphrases.
 
-This package imports no Ray. `SentenceEncoder` is what most users need:
+This package imports no Ray. Two names are what most users need:
 
-    from siamese import SentenceEncoder
+    from siamese import SentenceEncoder, train
+    encoder = train("groups.json", "dev.tsv")
     encoder = SentenceEncoder.load("run/best")
+
+Its rooms, from the top; each imports only from those below it:
+
+    testing        what parts of a user's own must satisfy
+    train_encoder  train(...) in one call from Python
+    report         a run's figures as a page and pictures
+    export         the model in other people's formats
+    search         an index of texts
+    training       the loop, the step, losses, optimizer, checkpoints, trackers, where a run happens
+    evaluation     labelled pairs and retrieval; thresholds
+    encoder        ids -> vectors: layers, kernels, weights, SentenceEncoder, model folder
+    data           files -> groups -> shards -> batches
+    text           characters -> ids, character vectors
+    config         recipes and search spaces: every setting, validated
+    storage        folders that are local or at a URI; whole or not at all
+    progress       a bar on a terminal and in a notebook, lines in a log
+    errors         the errors that are shown without a traceback
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from siamese.errors import UserError
+from siamese.errors import RunError, UserError
 
-__all__ = ["SentenceEncoder", "UserError"]
+if TYPE_CHECKING:
+    from siamese.encoder.sentence_encoder import SentenceEncoder
+    from siamese.train_encoder import train
+
+__all__ = ["RunError", "SentenceEncoder", "UserError", "train"]
 
 
 def __getattr__(name: str) -> Any:
@@ -19,4 +41,8 @@ def __getattr__(name: str) -> Any:
         from siamese.encoder.sentence_encoder import SentenceEncoder
 
         return SentenceEncoder
+    if name == "train":
+        from siamese.train_encoder import train
+
+        return train
     raise AttributeError(f"module 'siamese' has no attribute {name!r}")

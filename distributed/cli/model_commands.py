@@ -1,106 +1,63 @@
-"""The commands that read a model, texts or a run, and need no Ray.
-
-As in `cli.py`, what is heavy is imported inside them.
-"""
+"""The commands that use a model or a run. What is heavy is imported inside them."""
 
 import contextlib
 import math
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
+from distributed.cli.data_commands import check_file
+from distributed.cli.options import RESULTS, WHAT, Model
 from siamese.errors import UserError
-
-if TYPE_CHECKING:
-    from siamese import SentenceEncoder
-
-Inputs = Annotated[list[str], typer.Argument(help="files, globs, folders or URIs")]
-Seed = Annotated[int, typer.Option(help="of all that is random", min=0, max=2**32 - 1)]
-
-
-def vectors(
-    inputs: Inputs,
-    output: Annotated[Path, typer.Option(help="a file in word2vec's text format")],
-    dim: Annotated[int, typer.Option(help="numbers in a vector", min=1)] = 300,
-    epochs: Annotated[int, typer.Option(help="passes over the texts", min=1)] = 5,
-    min_count: Annotated[int, typer.Option(help="rarer characters get no vector", min=1)] = 1,
-    seed: Seed = 1,
-) -> None:
-    """Train character vectors (word2vec) on the texts of any inputs."""
-    from siamese.data.reading import read_texts
-    from siamese.text.word2vec import Again, save_vectors, train_vectors
-
-    _check_file(output)
-    trained = train_vectors(Again(lambda: read_texts(inputs)), dim, seed, epochs, min_count)
-    save_vectors(output, trained)
-    print(f"{len(trained):,} characters, {dim} numbers each: {output}")
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="a model folder")],
+    model: Model,
     pairs: Annotated[str, typer.Argument(help="labelled pairs; with --retrieval, groups too")],
     retrieval: Annotated[
-        bool, typer.Option("--retrieval", help="find each text's group mates among all texts")
+        bool,
+        typer.Option(
+            "--retrieval",
+            help="find each text's group mates among all texts",
+            rich_help_panel=WHAT,
+        ),
     ] = False,
     threshold: Annotated[
-        str, typer.Option(help="`stored` with the model, `fit` on these pairs, or a number")
+        str,
+        typer.Option(
+            help="`stored` with the model, `fit` on these pairs, or a number",
+            rich_help_panel=WHAT,
+        ),
     ] = "stored",
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="write the metrics to this file")
+        Path | None,
+        typer.Option("--json", help="write the metrics to this file", rich_help_panel=RESULTS),
     ] = None,
 ) -> None:
     """Judge a model on labelled pairs, or on finding paraphrases among all texts."""
     number = _threshold(threshold)
-    _check_file(json_file)
+    check_file(json_file)
+    from siamese.evaluation.judge_model import judge_on_groups, judge_on_pairs
+    from siamese.storage.atomic import write_json
+
+    if retrieval and threshold != "stored":
+        raise UserError("--threshold has no effect with --retrieval, which ranks.")
     if retrieval:
-        if threshold != "stored":
-            raise UserError("--threshold has no effect with --retrieval, which ranks.")
-        _evaluate_retrieval(model, pairs, json_file)
-        return
-    from siamese.data.reading import read_pairs
-    from siamese.encoder.model_folder import check_model_folder
-    from siamese.encoder.sentence_encoder import SentenceEncoder
-    from siamese.evaluation.pair_metrics import evaluate_scores, labels_of, pair_scores
-    from siamese.storage.atomic import write_json
-
-    check_model_folder(model)
-    labelled = read_pairs([pairs])
-    encoder = SentenceEncoder.load(model)
-    used = encoder.threshold if number == "stored" else number
-    scores = pair_scores(labelled, encoder.encode, encoder.recipe.evaluation.similarity)
-    metrics = evaluate_scores(scores, labels_of(labelled), used)
+        title, note = "finding group mates among all texts", ""
+        metrics = judge_on_groups(model, pairs)
+    else:
+        title = f"threshold {threshold}"
+        metrics, note = judge_on_pairs(model, pairs, number)
     if json_file:
-        write_json(json_file, metrics.as_dict())
-    _print_metrics(metrics.as_dict(), f"threshold {threshold}")
-    _say_cut({text for pair in labelled for text in (pair.text1, pair.text2)}, encoder)
-
-
-def _evaluate_retrieval(model: Path, source: str, json_file: Path | None) -> None:
-    from siamese.data.cleaning import ReadingCounts
-    from siamese.data.reading import read_groups
-    from siamese.encoder.model_folder import check_model_folder
-    from siamese.encoder.sentence_encoder import SentenceEncoder
-    from siamese.evaluation.evaluators.retrieval import evaluate_retrieval
-    from siamese.progress import progress
-    from siamese.storage.atomic import write_json
-
-    check_model_folder(model)
-    groups = list(read_groups([source], ReadingCounts()))
-    encoder = SentenceEncoder.load(model)
-    queries = len({text for group in groups if len(group.texts) > 1 for text in group.texts})
-    with progress("searching", queries, "queries") as advance:
-        found = evaluate_retrieval(
-            groups, encoder.encode, encoder.recipe.evaluation.similarity, advance
-        )
-    if json_file:
-        write_json(json_file, found.as_dict())
-    _print_metrics(found.as_dict(), "finding group mates among all texts")
+        write_json(json_file, metrics)
+    _print_metrics(metrics, title)
+    if note:
+        print(note)
 
 
 def similarity(
-    model: Annotated[Path, typer.Argument(help="a model folder")],
+    model: Model,
     text1: Annotated[str, typer.Argument(help="a sentence")],
     text2: Annotated[str, typer.Argument(help="another sentence")],
 ) -> None:
@@ -114,30 +71,20 @@ def similarity(
 
 
 def encode(
-    model: Annotated[Path, typer.Argument(help="a model folder")],
+    model: Model,
     source: Annotated[str, typer.Argument(metavar="INPUT", help="texts, in any accepted format")],
-    output: Annotated[Path, typer.Option(help="a Parquet file: text, embedding")],
-    normalize: Annotated[bool, typer.Option("--normalize", help="to unit length")] = False,
+    output: Annotated[
+        Path, typer.Option(help="a Parquet file: text, embedding", rich_help_panel=RESULTS)
+    ],
+    normalize: Annotated[
+        bool, typer.Option("--normalize", help="to unit length", rich_help_panel=WHAT)
+    ] = False,
 ) -> None:
     """Encode every text of a file."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    from siamese.encoder.encode_file import encode_file
 
-    from siamese.data.reading import read_texts
-    from siamese.encoder.model_folder import check_model_folder
-    from siamese.encoder.sentence_encoder import SentenceEncoder
-    from siamese.storage.atomic import replacing
-
-    _check_file(output)
-    check_model_folder(model)
-    texts = list(read_texts([source]))
-    encoder = SentenceEncoder.load(model)
-    embeddings = encoder.encode(texts, show_progress_bar=True, normalize_embeddings=normalize)
-    column = pa.FixedSizeListArray.from_arrays(embeddings.ravel(), encoder.embedding_dim)
-    with replacing(output) as beside:
-        pq.write_table(pa.table({"text": texts, "embedding": column}), beside)
-    print(f"{len(texts):,} texts, {encoder.embedding_dim} numbers each: {output}")
-    _say_cut(texts, encoder)
+    check_file(output)
+    print(encode_file(model, source, output, normalize))
 
 
 def report(run: Annotated[Path, typer.Argument(help="the folder of a run")]) -> None:
@@ -156,20 +103,6 @@ def _threshold(value: str) -> float | Literal["stored", "fit"]:
         if math.isfinite(number := float(value)):
             return number
     raise UserError(f"--threshold {value}: give `stored`, `fit` or a number.")
-
-
-def _say_cut(texts: Iterable[str], encoder: "SentenceEncoder") -> None:
-    from siamese.text.vocabulary import count_cut
-
-    limit = encoder.recipe.text.max_length
-    if cut := count_cut(texts, limit):
-        print(f"{cut:,} texts longer than {limit} characters were cut")
-
-
-def _check_file(path: Path | None) -> None:
-    """Refuse a file that cannot be written, before the work and not after it."""
-    if path and path.is_dir():
-        raise UserError(f"{path}: is a folder. Give the name of a file.")
 
 
 def _print_metrics(metrics: dict[str, Any], title: str) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 
 import ray
 import yaml
-from ray._private.state import state  # the only place that knows what each node has free
+
+from distributed.cluster import ray_private
+from siamese.training.execution import Execution
 
 Resources = dict[str, float]
 BOOTSTRAP = Path("~/ray_bootstrap_config.yaml")  # where `ray up` leaves its configuration
@@ -34,12 +36,20 @@ class Group:
     count: int
 
 
+def resources_of(execution: Execution) -> Resources:
+    """Return what each worker needs, in Ray's terms."""
+    need = {"CPU": float(execution.cpus_per_worker)}
+    if execution.gpus_per_worker > 0:
+        need["GPU"] = float(execution.gpus_per_worker)
+    return need
+
+
 def alive_nodes() -> list[Node]:
-    """The nodes that are alive and stay, the head first, each with a name that no other has."""
-    leaving = state.get_draining_nodes()  # alive, but they take no more work
+    """List the nodes that are alive and stay, the head first, each with a name of its own."""
+    leaving = ray_private.leaving_nodes()
     alive = [n for n in ray.nodes() if n["Alive"] and n["NodeID"] not in leaving]
     alive.sort(key=lambda node: ("node:__internal_head__" not in node["Resources"], node["NodeID"]))
-    free = state.available_resources_per_node()
+    free = ray_private.free_by_node()
     addresses = Counter(node["NodeManagerAddress"] for node in alive)
     nodes = []
     for node in alive:
@@ -60,7 +70,7 @@ def alive_nodes() -> list[Node]:
 
 
 def fits(have: Resources, need: Resources) -> int:
-    """How many workers that need `need` fit one node that has `have`."""
+    """Count the workers that fit one node, when each needs `need` and the node has `have`."""
     counts = []
     for name, amount in need.items():
         there = have.get(name, 0.0)
@@ -76,29 +86,27 @@ def fits(have: Resources, need: Resources) -> int:
 
 
 def fit_free(nodes: list[Node], need: Resources) -> int:
-    """How many workers fit what is free now."""
+    """Count the workers that fit what is free now."""
     return sum(fits(node.free, need) for node in nodes)
 
 
 def fit_total(nodes: list[Node], need: Resources) -> int:
-    """How many workers would fit if nothing else ran."""
+    """Count the workers that would fit if nothing else ran."""
     return sum(fits(node.total, need) for node in nodes)
 
 
 def fit_groups(groups: list[Group], need: Resources) -> int:
-    """How many workers would fit the nodes that may be added."""
+    """Count the workers that would fit the nodes that may be added."""
     return sum(group.count * fits(group.resources, need) for group in groups)
 
 
 def addable(nodes: list[Node]) -> list[Group]:
-    """What the autoscaler may still add; empty without one, or when it does not say.
+    """List what the autoscaler may still add: nothing without one, or when it does not say.
 
     Ray 2.60's own autoscaler reports no limits to the cluster (ray#63012), so they are read from
     the file that `ray up` leaves on the head, where the driver of a job runs.
     """
-    config = state.get_cluster_config()
-    if config is not None and config.node_group_configs:
-        kinds = [(dict(kind.resources), kind.max_count) for kind in config.node_group_configs]
+    if kinds := ray_private.node_kinds():
         return _not_yet_there(kinds, nodes, sys.maxsize)
     here = ray.get_runtime_context().get_node_id()
     bootstrap = BOOTSTRAP.expanduser()

@@ -3,6 +3,8 @@
 import logging
 import os
 
+from distributed.cluster.ray_private import hush_lost_nodes
+
 
 def connect(verbose: bool = False, object_store_memory: int | None = None) -> None:
     """Join the cluster that is there, or start one on this machine that ends with this process.
@@ -33,5 +35,4 @@ def connect(verbose: bool = False, object_store_memory: int | None = None) -> No
     except ValueError:  # a cluster is there, which has an object store already
         ray.init(log_to_driver=verbose, logging_level=level)
     if not verbose:
-        # Ray has no setting for this: when a node is lost, it prints the node's log.
-        ray._private.worker.print_to_stdstream = lambda *_, **__: None
+        hush_lost_nodes()

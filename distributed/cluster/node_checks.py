@@ -30,7 +30,7 @@ _GONE = (
 
 
 class Background:
-    """A call in a thread that nobody waits for longer than agreed: hung storage never returns."""
+    """Calls a function in a thread, and waits no longer than agreed: hung storage never returns."""
 
     def __init__(self, function: Callable[..., Any], *args: Any) -> None:
         self._value: Any = None
@@ -46,7 +46,7 @@ class Background:
             self._error = error
 
     def result(self, until: float) -> Any:
-        """What the call returned or raised.
+        """Return what the call returned, or raise what it raised.
 
         Raises:
             TimeoutError: it has not ended when `time.monotonic()` reaches `until`.
@@ -161,7 +161,7 @@ def _leave_marker(run: Path, problems: list[str]) -> Path | None:
 
 
 def look(node_id: str, read: list[str], marker: str | None) -> dict[str, Any]:
-    """What the node that runs this sees; writes a file beside the marker for the driver to see."""
+    """Report what the node that runs this sees; write a file beside the marker for the driver."""
     shared, error = True, ""
     if marker is not None:
         try:
@@ -259,14 +259,14 @@ def _differences(node: Node, mine: dict[str, Any], seen: dict[str, Any]) -> list
 
 
 def _pinned(function: Callable[..., Any], node_id: str) -> Any:
-    """The function as a Ray task that runs on one node, whatever else runs there."""
+    """Make a Ray task of the function that runs on one node, whatever else runs there."""
     strategy = NodeAffinitySchedulingStrategy(node_id, soft=False)
     task: Any = ray.remote(num_cpus=0, max_retries=0)(function)
     return task.options(scheduling_strategy=strategy)
 
 
 def _last_line(error: Exception) -> str:
-    """What went wrong, without the traceback before it."""
+    """Take what went wrong, without the traceback before it."""
     return str(error).strip().splitlines()[-1]
 
 

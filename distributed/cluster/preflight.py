@@ -6,46 +6,51 @@ import sys
 import time
 from dataclasses import dataclass
 
-from ray._private.utils import get_dashboard_dependency_error
-from ray._private.worker import get_dashboard_url
-
 from distributed.cluster import capacity, node_checks
-from distributed.cluster.capacity import Group, Node, Resources
+from distributed.cluster.capacity import Group, Node, Resources, resources_of
+from distributed.cluster.ray_private import dashboard_note
 from siamese.errors import UserError
 from siamese.storage.filesystem import local_path
+from siamese.training.execution import Execution
 
 LIMIT = 9.5  # seconds for all of it, whatever hangs
 _NODES_LIMIT = 8.0  # for the nodes and the storage to answer
 _FREE_LIMIT = 3.0  # for work that is just ending to give back what it holds
-_NAMED = 8  # nodes told one by one; a large cluster would fill the screen
+_NAMED = 8  # nodes listed one by one; a large cluster would fill the screen
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a run asks of the cluster; the numbers of workers differ only in an elastic run.
+    """Holds what a run asks of the cluster.
 
-    `options` are the ones of the command line that set the numbers of workers, CPUs and GPUs.
+    Attributes:
+        execution: the workers, at least one, and what each of them needs.
+        options: of the command line, which set the numbers of workers, CPUs and GPUs.
     """
 
-    min_workers: int
-    max_workers: int
-    cpus_per_worker: float
-    gpus_per_worker: float
+    execution: Execution
     options: tuple[str, str, str] = ("--workers", "--cpus-per-worker", "--gpus-per-worker")
 
     @property
+    def least(self) -> int:
+        """Return how many workers the run needs; fewer than `most` only in an elastic run."""
+        return self.execution.workers[0]
+
+    @property
+    def most(self) -> int:
+        """Return how many workers the run takes if it can."""
+        return self.execution.workers[1]
+
+    @property
     def resources(self) -> Resources:
-        """What each worker needs, in Ray's terms."""
-        need = {"CPU": float(self.cpus_per_worker)}
-        if self.gpus_per_worker > 0:
-            need["GPU"] = float(self.gpus_per_worker)
-        return need
+        """Return what each worker needs, in Ray's terms."""
+        return resources_of(self.execution)
 
     def __str__(self) -> str:
-        if self.min_workers == self.max_workers:
-            workers = _count(self.min_workers, "worker")
+        if self.least == self.most:
+            workers = _count(self.least, "worker")
         else:
-            workers = f"{self.min_workers} to {_count(self.max_workers, 'worker')}"
+            workers = f"{self.least} to {_count(self.most, 'worker')}"
         return f"{workers} of {_amounts(self.resources)} each"
 
 
@@ -93,7 +98,7 @@ def _check(request: Request, read: list[str], run: str, start: float) -> list[st
     groups = capacity.addable(nodes)
     need = request.resources
     while (
-        capacity.fit_free(nodes, need) < request.min_workers <= capacity.fit_total(nodes, need)
+        capacity.fit_free(nodes, need) < request.least <= capacity.fit_total(nodes, need)
         and time.monotonic() < start + _FREE_LIMIT
     ):
         time.sleep(0.2)
@@ -125,12 +130,12 @@ def _misfit(request: Request, nodes: list[Node], groups: list[Group]) -> list[tu
     now = capacity.fit_free(nodes, need)
     later = capacity.fit_total(nodes, need)
     more = capacity.fit_groups(groups, need)
-    if now + more >= request.min_workers:
+    if now + more >= request.least:
         return []
     kinds = [node.total for node in nodes] + [group.resources for group in groups]
     if "GPU" in need and not any(kind.get("GPU") for kind in kinds):
         fit = "nothing: no node has a GPU, or Ray was not told (`ray start --num-gpus`)"
-    elif later + more < request.min_workers:
+    elif later + more < request.least:
         fit = f"{_count(later + more, 'worker')} at most: a worker does not span nodes"
     else:
         fit = f"{_count(now, 'worker')} now, {later} when other work ends (`ray status` shows it)"
@@ -143,22 +148,22 @@ def _changes(request: Request, nodes: list[Node], groups: list[Group]) -> list[s
     """Each change that would make the workers fit what is free now."""
 
     def fit(cpus: float, gpus: float) -> int:
-        need = Request(1, 1, cpus, gpus).resources
+        need = resources_of(Execution(cpus_per_worker=cpus, gpus_per_worker=gpus))
         return capacity.fit_free(nodes, need) + capacity.fit_groups(groups, need)
 
-    cpus, gpus = request.cpus_per_worker, request.gpus_per_worker
+    cpus, gpus = request.execution.cpus_per_worker, request.execution.gpus_per_worker
     changes = []
     if workers := fit(cpus, gpus):
-        elastic = f":{request.max_workers}" if request.max_workers > request.min_workers else ""
+        elastic = f":{request.most}" if request.most > request.least else ""
         changes.append(f"{request.options[0]} {workers}{elastic}")
-    fewer = (c for c in range(int(cpus), 0, -1) if c < cpus and fit(c, gpus) >= request.min_workers)
+    fewer = (c for c in range(int(cpus), 0, -1) if c < cpus and fit(c, gpus) >= request.least)
     if cpus_that_fit := next(fewer, None):
         changes.append(f"{request.options[1]} {cpus_that_fit}")
-    shares = (g for g in (0.5, 0.25, 0) if g < gpus and fit(cpus, g) >= request.min_workers)
+    shares = (g for g in (0.5, 0.25, 0) if g < gpus and fit(cpus, g) >= request.least)
     share = next(shares, None)
     if share is not None:
         changes.append(f"{request.options[2]} {share:g}")
-    if capacity.fit_total(nodes, request.resources) >= request.min_workers:
+    if capacity.fit_total(nodes, request.resources) >= request.least:
         changes.append("wait for the other work to end")
     else:
         changes.append(f"add nodes with at least {_amounts(request.resources)}")
@@ -166,7 +171,7 @@ def _changes(request: Request, nodes: list[Node], groups: list[Group]) -> list[s
 
 
 def _there(nodes: list[Node]) -> str:
-    """The nodes, each with what it has and what of that is free."""
+    """List the nodes, each with what it has and what of that is free."""
     each = [
         f"{node.name} "
         + ", ".join(
@@ -182,27 +187,25 @@ def _there(nodes: list[Node]) -> str:
 
 
 def _notes(request: Request, nodes: list[Node], groups: list[Group]) -> list[str]:
-    """What is good to know of a run that can start."""
+    """Note what is good to know of a run that can start."""
     now = capacity.fit_free(nodes, request.resources)
-    started = min(now, request.max_workers)
+    started = min(now, request.most)
     free = sum(node.free.get("CPU", 0) for node in nodes)
-    left = free - started * request.cpus_per_worker
+    left = free - started * request.execution.cpus_per_worker
     notes = [f"{_count(len(nodes), 'node')}, {_count(left, 'CPU')} left for data"]
     if left < 1:
         notes[0] += " (training needs none, its workers read their own)"
-    if now < request.max_workers:
-        notes.append(f"{now} of {_count(request.max_workers, 'worker')} fit now")
+    if now < request.most:
+        notes.append(f"{now} of {_count(request.most, 'worker')} fit now")
         if groups:
             count = sum(group.count for group in groups)
             notes[-1] += f"; the autoscaler may add {_count(count, 'node')}"
     gpus = sum(node.total.get("GPU", 0) for node in nodes)
-    if not request.gpus_per_worker:
+    if not request.execution.gpus_per_worker:
         unused = f"{_count(gpus, 'GPU')} left unused, see {request.options[2]}"
         notes.append(f"training on CPU: {unused if gpus else 'no GPU in this cluster'}")
-    if get_dashboard_dependency_error() is not None:
-        notes.append("no dashboard, and no jobs: pip install 'ray[default]' adds them")
-    elif not get_dashboard_url():
-        notes.append("no dashboard: Ray Train will warn that it cannot clean up placement groups")
+    if note := dashboard_note():
+        notes.append(note)
     return notes
 
 

@@ -2,11 +2,13 @@
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from distributed.sweep.trial_log import TrialLog, ranking
+from distributed.sweep.trial_log import FAILED, RUNNING, TrialLog
+from distributed.sweep.trials import Trials
+from siamese.config.metrics import metric_of
 from siamese.config.search_space import in_words
 
 if TYPE_CHECKING:
@@ -21,22 +23,19 @@ class SweepDisplay:
     """Shows the trials; call it with a trial whenever there is news of it.
 
     Args:
-        logs: of all trials that have begun, by number.
-        trials: how many there will be.
-        metric: that is maximised.
-        epochs: of a trial that is not stopped.
+        trials: all that have begun.
+        total: how many there will be.
     """
 
-    def __init__(self, logs: Mapping[int, TrialLog], trials: int, metric: str, epochs: int) -> None:
-        self._logs = logs
+    def __init__(self, trials: Trials, total: int) -> None:
         self._trials = trials
-        self._metric = metric
-        self._epochs = epochs
+        self._total = total
+        self._metric = trials.metric
         self._live: Any = None
-        self._said: dict[int, tuple[str, int]] = {}
+        self._shown: dict[int, tuple[str, int]] = {}
         self._started: set[int] = set()
         self._begun = time.monotonic()
-        self._ended_before = sum(log.status != "running" for log in logs.values())
+        self._ended_before = len(trials.ended())
 
     @contextmanager
     def showing(self) -> Iterator[None]:
@@ -57,36 +56,36 @@ class SweepDisplay:
             self._live.update(self.table())
             return
         news = (log.status, len(log.evaluations))
-        if self._said.get(log.number) == news:
+        if self._shown.get(log.number) == news:
             return
-        before = self._said.get(log.number, ("", 0))
-        self._said[log.number] = news
+        before = self._shown.get(log.number, ("", 0))
+        self._shown[log.number] = news
         if not before[0]:
             again = f" goes on after epoch {len(log.evaluations)}" if log.evaluations else ""
             print(f"trial {log.number}{again}: {in_words(log.settings)}", flush=True)
         if news[1] > before[1] and log.evaluations and before[0]:
             last = log.evaluations[-1]
             print(
-                f"trial {log.number}  epoch {last['epoch']}/{self._epochs}  "
+                f"trial {log.number}  epoch {last['epoch']}/{self._trials.epochs}  "
                 f"{self._metric} {last[self._metric]:.4f}  {self._best_so_far()}",
                 flush=True,
             )
-        if log.status == "failed":
+        if log.status == FAILED:
             print(f"trial {log.number} failed and is set aside: {log.error}", flush=True)
-        elif log.status != "running":
+        elif log.status != RUNNING:
             print(f"trial {log.number} {log.status}; {self._time_left()}", flush=True)
 
     def _time_left(self) -> str:
-        """How many trials have ended, in what time, and how long the others may take."""
-        ended = sum(log.status != "running" for log in self._logs.values())
+        """Say how many trials have ended, in what time, and how long the others may take."""
+        ended = len(self._trials.ended())
         seconds = time.monotonic() - self._begun
-        words = f"{ended} of {self._trials} ended, {seconds:.0f} s"
-        if (now := ended - self._ended_before) and ended < self._trials:
-            words += f", about {seconds / now * (self._trials - ended):.0f} s left"
+        words = f"{ended} of {self._total} ended, {seconds:.0f} s"
+        if (now := ended - self._ended_before) and ended < self._total:
+            words += f", about {seconds / now * (self._total - ended):.0f} s left"
         return words
 
     def _best_so_far(self) -> str:
-        ranked = ranking(self._logs, self._metric)
+        ranked = self._trials.ranked()
         if not ranked:
             return ""
         best = ranked[0].best(self._metric)
@@ -94,18 +93,18 @@ class SweepDisplay:
         return f"best so far {best[self._metric]:.4f}, trial {ranked[0].number}"
 
     def table(self) -> "Table":
-        """The trials that run, then the best of the others."""
+        """Make a table of the trials that run, then the best of the others."""
         from rich.table import Table
 
-        ended = [log for log in self._logs.values() if log.status != "running"]
-        running = [log for log in self._logs.values() if log.status == "running"]
-        order = [log.number for log in ranking(self._logs, self._metric)]
+        running, ended = self._trials.running(), self._trials.ended()
+        order = [log.number for log in self._trials.ranked()]
         ended.sort(key=lambda log: order.index(log.number) if log.number in order else len(order))
         table = Table(
             title=f"trials: {self._time_left()}",
             caption=self._best_so_far() or None,
         )
-        for name in ("trial", "status", "epoch", self._metric, "best", "settings"):
+        label = metric_of(self._metric).label
+        for name in ("trial", "status", "epoch", label, "best", "settings"):
             table.add_column(name, no_wrap=name != "settings")
         for log in [*running, *ended][:ROWS]:
             last = log.evaluations[-1] if log.evaluations else None
@@ -113,7 +112,7 @@ class SweepDisplay:
             table.add_row(
                 str(log.number),
                 "waiting" if log in running and log.number not in self._started else log.status,
-                f"{last['epoch'] if last else 0}/{self._epochs}",
+                f"{last['epoch'] if last else 0}/{self._trials.epochs}",
                 f"{last[self._metric]:.4f}" if last else "",
                 f"{best[self._metric]:.4f}" if best else "",
                 log.error or in_words(log.settings),

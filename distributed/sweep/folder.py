@@ -48,7 +48,7 @@ class SweepFolder:
         self.best = path / "best"
 
     def inner(self, name: str) -> str:
-        """The path or URI of a folder in it."""
+        """Return the path or URI of a folder in it."""
         return str(Folder(self.location) / name)
 
     def check(self, existing: Existing) -> None:
@@ -112,7 +112,7 @@ class SweepFolder:
         self.publish()
 
     def events(self) -> Iterator[dict[str, Any]]:
-        """The events so far; one that a kill cut short is left out, and cut off."""
+        """Yield the events so far; one that a kill cut short is left out, and cut off."""
         if not self.events_file.exists():
             return
         text = self.events_file.read_text(encoding="utf-8")

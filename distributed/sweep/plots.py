@@ -1,6 +1,6 @@
-"""The pictures of a sweep: learning curves, parallel coordinates, importances, best so far.
+"""Draw the pictures of a sweep: curves, parallel coordinates, importances, best so far.
 
-Each `draw_*` fills one matplotlib `Axes`, as those of `siamese.report.plots` do.
+Each `draw_*` fills one matplotlib `Axes`, as those of `siamese.report` do.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from distributed.sweep.trial_log import TrialLog
+from siamese.config.metrics import metric_of
 from siamese.config.ranges import Choice, Layers, Numbers, Range
 from siamese.config.search_space import Space
-from siamese.report.plots import FAINT, INK, METRIC_NAMES, POSITIVE, whole_ticks
+from siamese.report.drawing import FAINT, INK, POSITIVE, whole_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +36,7 @@ def draw_curves(axes: "Axes", logs: Sequence[TrialLog], winner: TrialLog, metric
     axes.plot([], [], color=FAINT, marker="x", label="stopped by the scheduler")
     axes.plot([], [], color=FAINT, marker="o", label="ran to its end")
     whole_ticks(axes)
-    axes.set(title=f"All trials: {METRIC_NAMES[metric]} by epoch", xlabel="epoch")
+    axes.set(title=f"All trials: {metric_of(metric).label} by epoch", xlabel="epoch")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, fontsize=9)
 
 
@@ -45,14 +46,15 @@ def draw_best_so_far(axes: "Axes", evaluations: Sequence[Mapping[str, Any]], met
     Args:
         axes: where.
         evaluations: of all trials, in the order of their `at` (seconds of the sweep).
-        metric: which of their figures.
+        metric: the key of the figure to draw.
     """
     minutes = np.array([each["at"] for each in evaluations]) / 60
     values = np.array([each[metric] for each in evaluations])
     axes.plot(minutes, values, ls="", marker="o", ms=4, color=FAINT, label="an epoch of a trial")
-    best = np.maximum.accumulate(values)
+    better = np.maximum if metric_of(metric).higher_is_better else np.minimum
+    best = better.accumulate(values)
     axes.step(minutes, best, where="post", color=POSITIVE, lw=2.4, label="best so far")
-    axes.set(title=f"{METRIC_NAMES[metric]} by time", xlabel="minutes of the sweep")
+    axes.set(title=f"{metric_of(metric).label} by time", xlabel="minutes of the sweep")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, fontsize=9)
 
 
@@ -66,22 +68,23 @@ def draw_parallel(
     scales = [_Scale(space.ranges[key], [log.settings[key] for log in logs]) for key in keys]
     values = np.array([_best(log, metric) for log in logs])
     low, high = float(values.min()), float(values.max())
-    spread = (values - low) / ((high - low) or 1.0)
-    order = sorted(range(len(logs)), key=lambda i: (logs[i] is winner, values[i]))
-    for i in order:
-        places = [
-            scale.place(logs[i].settings[key]) for scale, key in zip(scales, keys, strict=True)
+    heights = (values - low) / ((high - low) or 1.0)
+    goodness = heights if metric_of(metric).higher_is_better else 1 - heights
+    # The best are drawn last, above the others, and brightest.
+    for i in sorted(range(len(logs)), key=lambda i: (logs[i] is winner, goodness[i])):
+        at = [
+            scale.position(logs[i].settings[key]) for scale, key in zip(scales, keys, strict=True)
         ]
         is_winner = logs[i] is winner
         axes.plot(
-            [*places, spread[i]],
-            color=BEST if is_winner else colormaps["cividis"](float(spread[i])),
+            [*at, heights[i]],
+            color=BEST if is_winner else colormaps["cividis"](float(goodness[i])),
             lw=3.2 if is_winner else 1.3,
             alpha=1.0 if is_winner else 0.75,
             label=f"trial {winner.number}, the best" if is_winner else None,
         )
     names = [key.replace(".", "\n") for key in keys]
-    axes.set_xticks(range(len(keys) + 1), [*names, METRIC_NAMES[metric]])
+    axes.set_xticks(range(len(keys) + 1), [*names, metric_of(metric).label])
     axes.set_yticks([])
     axes.set_ylim(-0.06, 1.06)
     axes.grid(visible=False)
@@ -100,7 +103,7 @@ def draw_parallel(
 
 
 def importances(logs: Sequence[TrialLog], space: Space, metric: str) -> dict[str, float] | None:
-    """How much each setting matters for the metric, the most important first.
+    """Compute how much each setting matters for the metric, the most important first.
 
     A random forest learns the metric from the settings; a setting's importance is how much the
     forest's R² falls when that setting is shuffled among the trials (Breiman, 2001), as a share of
@@ -119,7 +122,7 @@ def importances(logs: Sequence[TrialLog], space: Space, metric: str) -> dict[str
     scales = [_Scale(space.ranges[key], [log.settings[key] for log in logs]) for key in keys]
     table = np.array(
         [
-            [scale.place(log.settings[key]) for scale, key in zip(scales, keys, strict=True)]
+            [scale.position(log.settings[key]) for scale, key in zip(scales, keys, strict=True)]
             for log in logs
         ]
     )
@@ -142,7 +145,12 @@ def draw_importances(axes: "Axes", shares: Mapping[str, float]) -> None:
 
 
 class _Scale:
-    """Where the values of a setting lie between 0 and 1."""
+    """Puts the values of a setting between 0 and 1.
+
+    Args:
+        values: the setting's range.
+        seen: its values in all trials.
+    """
 
     def __init__(self, values: Range, seen: Sequence[Any]) -> None:
         self._log = isinstance(values, Numbers) and values.log
@@ -159,22 +167,22 @@ class _Scale:
     def _flat(self, value: Any) -> float:
         return float(np.log(value)) if self._log else float(value)
 
-    def place(self, value: Any) -> float:
-        """Of a value, 0 to 1."""
+    def position(self, value: Any) -> float:
+        """Return the position of a value, 0 to 1."""
         if self._words:
             layers = isinstance(self._words[0], tuple)
             return self._words.index(tuple(value) if layers else value) / self._high
         return (self._flat(value) - self._low) / ((self._high - self._low) or 1.0)
 
     def ticks(self) -> list[tuple[float, str]]:
-        """Places and what to write there."""
+        """List positions, 0 to 1, and what to write there."""
         if self._words:
             texts = [str(list(w)) if isinstance(w, tuple) else str(w) for w in self._words]
             return [(i / self._high, text) for i, text in enumerate(texts)]
         ends = np.linspace(self._low, self._high, 3)
         return [
-            (place, f"{np.exp(end) if self._log else end:.3g}")
-            for place, end in zip((0.0, 0.5, 1.0), ends, strict=True)
+            (position, f"{np.exp(end) if self._log else end:.3g}")
+            for position, end in zip((0.0, 0.5, 1.0), ends, strict=True)
         ]
 
 

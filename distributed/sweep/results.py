@@ -2,56 +2,41 @@
 
 import csv
 import json
+import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from distributed.sweep.folder import SweepFolder
-from distributed.sweep.threshold import NEED_THRESHOLD, threshold_note
+from distributed.sweep.sweep import Sweep
+from distributed.sweep.threshold import threshold_note
 from distributed.sweep.trial_log import TrialLog, ranking
+from distributed.sweep.trials import Trials
+from siamese.config.metrics import METRICS, metric_of
 from siamese.config.recipe import Recipe, with_settings
-from siamese.config.search_space import Space
 from siamese.data.pair import Pair
-from siamese.data.reading import read_pairs
 from siamese.errors import UserError
 from siamese.storage.atomic import read_json, replacing, replacing_folder, write_json
-from siamese.training.run_folder import Existing, RunFolder
-
-# Metrics of `trials.csv`, all of the trial's best epoch.
-COLUMNS = (
-    "accuracy",
-    "roc_auc",
-    "average_precision",
-    "spearman",
-    "threshold",
-    "best_threshold",
-    "best_accuracy",
-)
+from siamese.training.run_folder import RunFolder
 
 
-def check_test(test: str | None) -> list[Pair] | None:
-    """Read the test pairs, so that a mistake in them is told before the sweep."""
-    return read_pairs([test]) if test else None
-
-
-def write_results(
-    folder: SweepFolder,
-    logs: Mapping[int, TrialLog],
-    recipe: Recipe,
-    space: Space,
-    test_pairs: list[Pair] | None,
-) -> TrialLog:
+def write_results(trials: Trials, sweep: Sweep, test_pairs: list[Pair] | None) -> TrialLog:
     """Write `trials.csv`, `best_recipe.yaml`, `best/`, `test.json` and `sweep.html`.
 
     Doing it again writes the same, `test.json` included: the test pairs judge one model.
+
+    Args:
+        trials: all of the sweep; they have ended.
+        sweep: what was asked for.
+        test_pairs: to judge the best model on; None: none.
 
     Returns:
         The best trial.
     """
     from distributed.sweep.report import write_sweep_report
 
-    metric = recipe.evaluation.metric
+    folder, logs, metric, recipe = trials.folder, trials.logs, sweep.metric, sweep.recipe
     winner = _winner(folder, logs, metric)
     _write_table(folder.path / "trials.csv", logs, metric)
     with replacing(folder.path / "best_recipe.yaml") as beside:
@@ -59,13 +44,13 @@ def write_results(
         beside.write_text(text, encoding="utf-8")
     _keep_model(folder, winner, best_recipe(recipe, winner))
     test = _judge(folder, test_pairs) if test_pairs else None
-    write_sweep_report(folder, logs, winner, recipe, space, test)
+    write_sweep_report(folder, logs, winner, recipe, sweep.space, test)
     folder.publish()
 
     figures = winner.best(metric)
     assert figures is not None
     print(f"best: trial {winner.number}, epoch {figures['epoch']}, {metric} {figures[metric]:.4f}")
-    if "evaluation.threshold" in space.ranges:
+    if "evaluation.threshold" in sweep.space.ranges:
         print(threshold_note(figures, metric))
     if test:
         print(
@@ -78,12 +63,15 @@ def write_results(
 
 
 def best_recipe(recipe: Recipe, winner: TrialLog) -> Recipe:
-    """The recipe of the best trial; with a fitted threshold if the metric does not depend on it.
+    """Make the recipe of the best trial; its threshold is fitted if the metric needs none.
 
     A threshold that was searched is then no better than any other: nothing chose it.
     """
     settings = dict(winner.settings)
-    if "evaluation.threshold" in settings and recipe.evaluation.metric not in NEED_THRESHOLD:
+    if (
+        "evaluation.threshold" in settings
+        and not metric_of(recipe.evaluation.metric).needs_threshold
+    ):
         settings["evaluation.threshold"] = "fit"
     return with_settings(recipe, settings)
 
@@ -110,7 +98,7 @@ def _keep_model(folder: SweepFolder, winner: TrialLog, recipe: Recipe) -> None:
 
 
 def _winner(folder: SweepFolder, logs: Mapping[int, TrialLog], metric: str) -> TrialLog:
-    """The best trial whose kept model is the one of its best figures.
+    """Find the best trial whose kept model is the one of its best figures.
 
     A trial of population based training that took over another's weights may have been better
     than what it kept; then the donor has the model.
@@ -119,7 +107,11 @@ def _winner(folder: SweepFolder, logs: Mapping[int, TrialLog], metric: str) -> T
     for log in ranked:
         kept = RunFolder.open(folder.inner(f"trials/{log.name}")).best / "metrics.json"
         best = log.best(metric)
-        if best and kept.is_file() and abs(read_json(kept)[metric] - best[metric]) < 1e-9:
+        if (
+            best
+            and kept.is_file()
+            and abs(read_json(kept).get(metric, math.nan) - best[metric]) < 1e-9
+        ):
             return log
     raise UserError(
         f"{folder.inner('trials')}: no trial has its best model any more. Run the sweep again "
@@ -129,16 +121,19 @@ def _winner(folder: SweepFolder, logs: Mapping[int, TrialLog], metric: str) -> T
 
 def _write_table(path: Path, logs: Mapping[int, TrialLog], metric: str) -> None:
     keys = list(dict.fromkeys(key for log in logs.values() for key in log.settings))
-    head = ["trial", "rank", "status", "epochs", "best_epoch", metric, *COLUMNS, *keys, "error"]
+    found = {name for log in logs.values() for each in log.evaluations for name in each}
+    known = (*METRICS, "threshold", "best_threshold")
+    figures = list(dict.fromkeys([metric, *(name for name in known if name in found)]))
+    head = ["trial", "rank", "status", "epochs", "best_epoch", *figures, *keys, "error"]
     order = [log.number for log in ranking(logs, metric)]
     with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as stream:
-        rows = csv.DictWriter(stream, list(dict.fromkeys(head)))
+        rows = csv.DictWriter(stream, head)
         rows.writeheader()
         for number, log in sorted(logs.items()):
             best = log.best(metric) or {}
             rows.writerow(
                 {
-                    **{name: best.get(name, "") for name in (*COLUMNS, metric)},
+                    **{name: best.get(name, "") for name in figures},
                     **{key: json.dumps(value) for key, value in log.settings.items()},
                     "trial": number,
                     "rank": order.index(number) + 1 if number in order else "",
@@ -173,38 +168,3 @@ def _judge(folder: SweepFolder, pairs: list[Pair]) -> dict[str, Any]:
     metrics = evaluate_scores(scores, labels_of(pairs), encoder.threshold).as_dict()
     write_json(folder.path / "test.json", metrics)
     return metrics
-
-
-def refit(
-    folder: SweepFolder,
-    data: str,
-    dev: str,
-    recipe: Recipe,
-    workers: tuple[int, int],
-    existing: Existing,
-) -> None:
-    """Train the best recipe in full into `refit/`.
-
-    Args:
-        folder: of the sweep.
-        data: the data set.
-        dev: development pairs.
-        recipe: the best one.
-        workers: the least and the most; (0, 0): this process.
-        existing: `resume` goes on with a refit that was begun.
-    """
-    from distributed.training.command import train
-    from siamese.training.execution import Execution
-
-    run = folder.inner("refit")
-    begun = RunFolder.open(run).recipe_file.is_file()
-    print(f"refit: the best recipe in full, {workers[1] or 'no'} workers")
-    train(
-        data,
-        dev,
-        run,
-        recipe,
-        existing="resume" if begun and existing == "resume" else "refuse",
-        execution=Execution(workers=workers),
-    )
-    print(f"refit model: {folder.inner('refit')}/best")

@@ -13,6 +13,7 @@ from ray.tune.schedulers import (
 )
 
 from distributed.sweep.choices import SchedulerName
+from siamese.config.metrics import metric_of
 from siamese.config.ranges import Choice, Integers, Numbers
 from siamese.config.search_space import Space
 from siamese.errors import UserError
@@ -37,7 +38,7 @@ def make_scheduler(
     Args:
         name: `asha` (asynchronous successive halving), `median` stopping, `pbt` (population based
             training) or `none`, with which every trial runs in full.
-        metric: to maximise.
+        metric: the key of the one that counts.
         epochs: of a trial that is not stopped.
         space: what is searched.
         seed: of what `pbt` changes.
@@ -45,7 +46,8 @@ def make_scheduler(
     Raises:
         UserError: the space has nothing that `pbt` could change.
     """
-    common: dict[str, Any] = {"time_attr": "epoch", "metric": metric, "mode": "max"}
+    mode = "max" if metric_of(metric).higher_is_better else "min"
+    common: dict[str, Any] = {"time_attr": "epoch", "metric": metric, "mode": mode}
     if name == "asha":
         return AsyncHyperBandScheduler(**common, max_t=epochs, reduction_factor=REDUCTION)
     if name == "median":
@@ -62,7 +64,7 @@ def make_scheduler(
     random.seed(seed)  # of which donors Tune picks
 
     def explore(config: dict[str, Any]) -> dict[str, Any]:
-        """The donor's settings, each that can change a little larger or smaller."""
+        """Take the donor's settings, each that can change a little larger or smaller."""
         settings = dict(config["settings"])
         for key, values in ranges.items():
             assert isinstance(values, Numbers | Integers | Choice)

@@ -22,16 +22,16 @@ class Search(Protocol):
     trials: int
 
     def suggest(self, number: int) -> dict[str, Any]:
-        """The settings of a trial."""
+        """Choose the settings of a trial."""
 
     def draws(self, number: int) -> dict[str, Any]:
-        """What `replay` needs to know of a trial besides its number, to log."""
+        """Return what `replay` needs to know of a trial besides its number, to log."""
 
     def replay(self, number: int, draws: dict[str, Any]) -> None:
         """Suggest once more what was suggested before the sweep was killed."""
 
-    def tell(self, number: int, value: float | None) -> None:
-        """How good a trial was when it ended; None: it failed."""
+    def ended(self, number: int, value: float | None) -> None:
+        """Take in how good a trial was when it ended; None: it failed."""
 
 
 class RandomSearch:
@@ -47,14 +47,14 @@ class RandomSearch:
         return self._space.draw(RandomDraw(self._seed, number))
 
     def draws(self, number: int) -> dict[str, Any]:
-        """Nothing."""
+        """Return nothing: the number says it all."""
         return {}
 
     def replay(self, number: int, draws: dict[str, Any]) -> None:
-        """There is nothing to do."""
+        """Do nothing."""
 
-    def tell(self, number: int, value: float | None) -> None:
-        """What was found changes nothing."""
+    def ended(self, number: int, value: float | None) -> None:
+        """Do nothing: what was found changes no draw."""
 
 
 class GridSearch(RandomSearch):
@@ -79,10 +79,10 @@ class TpeSearch:
     """Optuna's tree-structured Parzen estimator: draws more from where good trials were.
 
     The sampler is seeded anew for each trial, so that a suggestion depends on nothing but the
-    seed, the trial's number and the trials that were told of.
+    seed, the trial's number and the trials that have ended.
     """
 
-    def __init__(self, space: Space, trials: int, seed: int) -> None:
+    def __init__(self, space: Space, trials: int, seed: int, higher_is_better: bool = True) -> None:
         try:
             import optuna
         except ImportError:
@@ -94,7 +94,7 @@ class TpeSearch:
         self.trials = trials
         self._space = space
         self._seed = seed
-        self._study = optuna.create_study(direction="maximize")
+        self._study = optuna.create_study(direction="maximize" if higher_is_better else "minimize")
         self._asked: dict[int, optuna.Trial] = {}
 
     def suggest(self, number: int) -> dict[str, Any]:
@@ -116,7 +116,7 @@ class TpeSearch:
         self._study.enqueue_trial(draws)
         self.suggest(number)
 
-    def tell(self, number: int, value: float | None) -> None:
+    def ended(self, number: int, value: float | None) -> None:
         """See `Search`."""
         import optuna
 
@@ -141,7 +141,13 @@ class _OptunaDraw:
         return self._trial.suggest_categorical(name, list(range(count)))
 
 
-def make_search(name: SearchName, space: Space, trials: int | None, seed: int) -> Search:
+def make_search(
+    name: SearchName,
+    space: Space,
+    trials: int | None,
+    seed: int,
+    higher_is_better: bool = True,
+) -> Search:
     """Make a search.
 
     Args:
@@ -149,10 +155,14 @@ def make_search(name: SearchName, space: Space, trials: int | None, seed: int) -
         space: what to draw from.
         trials: how many; None: 16, or with `grid` all.
         seed: of all draws.
+        higher_is_better: of the metric.
 
     Raises:
         UserError: the space has no grid, there are too few trials for it, or Optuna is missing.
     """
     if name == "grid":
         return GridSearch(space, trials)
-    return (TpeSearch if name == "tpe" else RandomSearch)(space, trials or 16, seed)
+    trials = trials or 16
+    if name == "tpe":
+        return TpeSearch(space, trials, seed, higher_is_better)
+    return RandomSearch(space, trials, seed)

@@ -3,15 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-# Metrics that a threshold changes.
-NEED_THRESHOLD = ("accuracy", "f1", "mcc")
+from siamese.config.metrics import metric_of
 
 
 def threshold_note(figures: Mapping[str, Any], metric: str) -> str:
-    """What the searched threshold costs against the best one, which needs no search."""
+    """Say what the searched threshold costs against the best one, which needs no search.
+
+    Args:
+        figures: of the best trial's best epoch.
+        metric: the key of the one that chose it.
+    """
     best = f"{figures['best_threshold']:.3f} is this trial's best"
     words = f"threshold: {figures['threshold']:.3f} was searched, {best}: accuracy "
     words += f"{figures['accuracy']:.4f} against {figures['best_accuracy']:.4f}"
-    if metric not in NEED_THRESHOLD:
+    if not metric_of(metric).needs_threshold:
         return f"{words}; {metric} does not depend on it, so the model and the recipe have the best"
     return words

@@ -4,13 +4,13 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ray
 from ray import tune
 
+from distributed.sweep.shared import Shared
 from distributed.training.launch import launch
 from siamese.config.recipe import Recipe, with_settings
 from siamese.data.dataset import TrainingData
@@ -23,29 +23,7 @@ from siamese.training.context import LocalContext
 from siamese.training.execution import Execution
 from siamese.training.preparation import Prepared, prepare
 from siamese.training.run_folder import RunFolder
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What all trials of a sweep share; put into Ray's object store once.
-
-    Attributes:
-        recipe: the one whose settings are searched.
-        data: the data set, a path or URI.
-        pairs: development pairs.
-        summary: counts of the data.
-        trials: the folder of the trials' run folders, a path or URI.
-        execution: of each trial.
-        preparations: the handle of a `Preparations`.
-    """
-
-    recipe: Recipe
-    data: str
-    pairs: list[Pair]
-    summary: dict[str, Any]
-    trials: str
-    execution: Execution
-    preparations: Any
+from siamese.training.training_run import TrainingRun
 
 
 @ray.remote(num_cpus=0)
@@ -62,7 +40,7 @@ class Preparations:
         self._making = threading.Lock()
 
     def get(self, recipe: Recipe) -> list[Any]:
-        """A list with the reference of the `Prepared` of a recipe, or with a user's mistake."""
+        """Return a list with the reference of a recipe's `Prepared`, or with a user's mistake."""
         encoder = recipe.encoder
         key = repr(
             (
@@ -82,11 +60,11 @@ class Preparations:
             return [self._made[key]]
 
     def check(self) -> None:
-        """Answer, even while vectors are trained: the driver is there."""
+        """Answer, to show that the driver is there; also while `get` is at work."""
 
 
 class TrialContext(LocalContext):
-    """A trial of one worker.
+    """Runs a trial of one worker.
 
     Args:
         run: its run folder.
@@ -107,7 +85,7 @@ class TrialContext(LocalContext):
 
     @contextmanager
     def progress(self, what: str, total: int, unit: str) -> Iterator[Callable[..., None]]:
-        """The driver shows the epochs of all trials."""
+        """Show nothing: the driver shows the epochs of all trials."""
         yield lambda n, note="": None
 
     def checkpoint(self, step: int, save: Callable[[Path], None]) -> None:
@@ -116,16 +94,16 @@ class TrialContext(LocalContext):
         super().checkpoint(step, save)
 
     def report(self, evaluation: dict[str, Any]) -> None:
-        """To Ray Tune, which may end this process for it, with a checkpoint that it may clone."""
+        """Report to Ray Tune, which may end this process for it, with a checkpoint to clone."""
         newest = checkpoint_folders(self.run.checkpoints)[-1]
         _report(evaluation, tune.Checkpoint.from_directory(str(newest)))
 
 
 def run_trial(config: dict[str, Any], shared: Shared) -> None:
-    """What Ray Tune runs in a process for each trial.
+    """Train a trial: what Ray Tune runs, in a process for each.
 
     A user's mistake, such as a loss that is no number, is reported and ends the trial: to try
-    again would not mend it.
+    again would not fix it.
 
     Args:
         config: `settings`, by key.
@@ -151,7 +129,8 @@ def _train(settings: dict[str, Any], shared: Shared) -> None:
     prepared: Prepared = ray.get(reference)
     execution = shared.execution
     if execution.workers[1]:
-        launch(shared.data, location, recipe, shared.pairs, prepared, execution, _report)
+        run = TrainingRun(shared.data, shared.pairs, location, recipe, prepared, execution)
+        launch(run, _report)
         return
     from distributed.training.worker import start_tensorflow
     from siamese.training.loop import fit

@@ -1,4 +1,4 @@
-"""What the workers of a run tell the process that started it."""
+"""What the workers of a run report to the process that started it."""
 
 import os
 import signal
@@ -12,31 +12,31 @@ import ray
 
 from siamese.progress import progress
 
-# Seconds between two looks at what the workers have told.
+# Seconds between two looks at what the workers have reported.
 POLL_EVERY = 0.5
-# Seconds without a sign of life from any worker, after which the user is told.
+# Seconds without a report from any worker, after which a line says so.
 SILENCE = 60.0
 
 
 @ray.remote(num_cpus=0)
 class Monitor:
-    """Keeps what the workers tell until it is asked for. Lives on the node of the driver."""
+    """Keeps what the workers report until it is asked for. Lives on the node of the driver."""
 
     def __init__(self) -> None:
         self._events: list[tuple[str, Any]] = []
         self._mistake: str | None = None
         self._attempts = 0
 
-    def tell(self, kind: str, value: Any = None) -> None:
+    def report(self, kind: str, value: Any = None) -> None:
         """Keep an event.
 
         `line` (text), `start` (title, total, unit), `advance` (n, note), `end`, `evaluation` (its
-        figures), or `alive`.
+        figures), or `heartbeat`.
         """
         self._events.append((kind, value))
 
     def take(self) -> list[tuple[str, Any]]:
-        """The events since the last call."""
+        """Return the events since the last call."""
         events, self._events = self._events, []
         return events
 
@@ -46,20 +46,20 @@ class Monitor:
         return self._attempts
 
     def set_mistake(self, message: str) -> None:
-        """Keep the message of a user's mistake: to start again would not mend it."""
+        """Keep the message of a user's mistake: to start again would not fix it."""
         self._mistake = self._mistake or message
 
     def mistake(self) -> str | None:
-        """The message, if there is one."""
+        """Return the message, if there is one."""
         return self._mistake
 
 
 class Follower:
-    """Shows what the workers tell, while the driver waits: a context manager.
+    """Shows what the workers report, while the driver waits: a context manager.
 
     Args:
         monitor: the handle of a `Monitor`.
-        patience: seconds without a sign of life after which this process gets a SIGINT.
+        patience: seconds without a report after which this process gets a SIGINT.
         report: is given each evaluation.
 
     Attributes:
@@ -76,7 +76,7 @@ class Follower:
         self._thread = threading.Thread(target=self._follow, name="follower", daemon=True)
         self._bar = ExitStack()
         self._advance: Any = None
-        self._heard = self._told = time.monotonic()
+        self._last_report = self._last_notice = time.monotonic()
         self.gave_up = False
 
     def __enter__(self) -> "Follower":
@@ -97,8 +97,8 @@ class Follower:
             except ray.exceptions.GetTimeoutError:
                 continue  # a busy node
             except ray.exceptions.RayError:
-                return  # the cluster is gone; the driver hears of it from Ray
-            if time.monotonic() - self._heard > self._patience:
+                return  # the cluster is gone; Ray says so to the driver
+            if time.monotonic() - self._last_report > self._patience:
                 self.gave_up = True
                 os.kill(os.getpid(), signal.SIGINT)  # Ray's way to end what the driver waits for
                 return
@@ -107,12 +107,12 @@ class Follower:
         events = ray.get(self._monitor.take.remote(), timeout=30)
         now = time.monotonic()
         if events:
-            self._heard = self._told = now
-        elif now - self._told > SILENCE:
-            self._told = now
+            self._last_report = self._last_notice = now
+        elif now - self._last_notice > SILENCE:
+            self._last_notice = now
             print(
-                f"no sign of life from the workers for {now - self._heard:.0f} s: they hang, or "
-                "wait for nodes (`ray status` shows them)",
+                f"no sign of life from the workers for {now - self._last_report:.0f} s: they hang, "
+                "or wait for nodes (`ray status` shows them)",
                 flush=True,
             )
         for kind, value in events:
@@ -129,8 +129,8 @@ class Follower:
                 self._bar.close()
 
 
-class Teller:
-    """A worker's end: sends progress to the monitor now and then, not at every step."""
+class Reporter:
+    """Sends a worker's progress to the monitor, now and then and not at every step."""
 
     def __init__(self, monitor: Any) -> None:
         self._monitor = monitor
@@ -139,34 +139,34 @@ class Teller:
 
     def line(self, text: str) -> None:
         """Have a line printed."""
-        self._monitor.tell.remote("line", text)
+        self._monitor.report.remote("line", text)
 
     def evaluation(self, evaluation: dict[str, Any]) -> None:
         """Report an evaluation."""
-        self._monitor.tell.remote("evaluation", evaluation)
+        self._monitor.report.remote("evaluation", evaluation)
 
     def start(self, what: str, total: int, unit: str) -> None:
         """Begin a piece of work, as `siamese.progress.progress` does."""
         self._units, self._sent = 0, time.monotonic()
-        self._monitor.tell.remote("start", (what, total, unit))
+        self._monitor.report.remote("start", (what, total, unit))
 
     def advance(self, n: int, note: str = "") -> None:
-        """Tell of so many units more."""
+        """Report so many units more, now and then."""
         self._units += n
         if time.monotonic() - self._sent >= POLL_EVERY:
-            self._monitor.tell.remote("advance", (self._units, note))
+            self._monitor.report.remote("advance", (self._units, note))
             self._units, self._sent = 0, time.monotonic()
 
     def check(self) -> None:
         """Raise `RayError` if the monitor is gone, and so the driver."""
         ray.get(self._monitor.mistake.remote(), timeout=60)
 
-    def alive(self) -> None:
-        """Tell so now and then."""
+    def heartbeat(self) -> None:
+        """Report now and then that the worker makes progress."""
         if time.monotonic() - self._sent >= SILENCE / 6:
-            self._monitor.tell.remote("alive")
+            self._monitor.report.remote("heartbeat")
             self._sent = time.monotonic()
 
     def end(self) -> None:
         """End the piece of work."""
-        self._monitor.tell.remote("end")
+        self._monitor.report.remote("end")

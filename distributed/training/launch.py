@@ -2,18 +2,14 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from siamese.config.recipe import Recipe
-from siamese.data.pair import Pair
 from siamese.errors import RunError, UserError
 from siamese.storage.filesystem import absolute
-from siamese.training.preparation import Prepared
-
-if TYPE_CHECKING:
-    from siamese.training.execution import Execution
-
+from siamese.training.execution import Execution
+from siamese.training.training_run import TrainingRun
 
 # Ray Train's own settings, unless the user has set them. Lost workers are noticed within a second.
 # Just after a node is lost Ray still counts on it, and waits so long before it asks again.
@@ -29,68 +25,34 @@ _RAY_TRAIN = {
 _WAIT_FOR_NODES = 1200
 
 
-def launch(
-    data: str,
-    run: str,
-    recipe: Recipe,
-    pairs: list[Pair],
-    prepared: Prepared,
-    execution: "Execution",
-    report: Callable[[dict[str, Any]], None],
-) -> None:
+def launch(run: TrainingRun, report: Callable[[dict[str, Any]], None]) -> None:
     """Run the workers until the run has ended; lost ones are replaced, and go on.
 
     Args:
-        data: the data set, a path or URI.
-        run: the run folder, a path or URI, begun.
-        recipe: every setting.
-        pairs: development pairs.
-        prepared: the vocabulary and the initial embeddings.
-        execution: how many workers, and of what.
+        run: what they share.
         report: is given each evaluation.
 
     Raises:
         UserError: a worker met a user's mistake.
         RunError: workers failed more often than they may.
     """
+    execution = run.execution
     for name, value in _RAY_TRAIN.items():
         os.environ.setdefault(name, value)
     stall = str(execution.stall_seconds)
     os.environ.setdefault("RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S", stall)
 
     import ray
-    from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     from distributed.training.driver_link import Monitor
-    from distributed.training.keras_trainer import KerasTrainer
-    from distributed.training.worker import Job, run_worker
 
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     monitor: Any = Monitor.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
-    job = ray.put(Job(recipe, absolute(data), pairs, prepared, absolute(run), execution))
-    least, most = execution.workers
-    resources = {"CPU": execution.cpus_per_worker}
-    if execution.gpus_per_worker:
-        resources["GPU"] = execution.gpus_per_worker
+    shared = ray.put(replace(run, data=absolute(run.data), folder=absolute(run.folder)))
     # No checkpoint goes through Ray Train, which wants a place for them all the same.
     with TemporaryDirectory(prefix="siamese-ray-") as storage:
-        trainer = KerasTrainer(
-            run_worker,
-            train_loop_config={"job": [job], "monitor": monitor},
-            scaling_config=ScalingConfig(
-                num_workers=least if least == most else (least, most),  # type: ignore[arg-type]
-                use_gpu=execution.gpus_per_worker > 0,
-                resources_per_worker=resources,
-            ),
-            run_config=RunConfig(
-                storage_path=storage,
-                failure_config=FailureConfig(  # type: ignore[call-arg]
-                    max_failures=execution.max_failures,
-                    controller_failure_limit=_WAIT_FOR_NODES // _START_TIMEOUT,
-                ),
-            ),
-        )
+        trainer = _trainer(execution, {"run": [shared], "monitor": monitor}, storage)
         problem = _wait(trainer, monitor, execution, report)
     try:
         mistake = ray.get(monitor.mistake.remote(), timeout=30)
@@ -99,13 +61,42 @@ def launch(
     if mistake:
         raise UserError(mistake)
     if problem:
-        raise RunError(f"{problem}\nContinue with --resume once the cause is mended.")
+        raise RunError(f"{problem}\nContinue with --resume once the cause is fixed.")
+
+
+def _trainer(execution: Execution, config: dict[str, Any], storage: str) -> Any:
+    """Make the trainer of Ray's whose workers call `run_worker(config)`."""
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+
+    from distributed.cluster.capacity import resources_of
+    from distributed.cluster.ray_private import tensorflow_trainer
+    from distributed.training.tf_config import TfConfig
+    from distributed.training.worker import run_worker
+
+    least, most = execution.workers
+    return tensorflow_trainer(
+        TfConfig(),
+        run_worker,
+        train_loop_config=config,
+        scaling_config=ScalingConfig(
+            num_workers=least if least == most else (least, most),  # type: ignore[arg-type]
+            use_gpu=execution.gpus_per_worker > 0,
+            resources_per_worker=resources_of(execution),
+        ),
+        run_config=RunConfig(
+            storage_path=storage,
+            failure_config=FailureConfig(  # type: ignore[call-arg]
+                max_failures=execution.max_failures,
+                controller_failure_limit=_WAIT_FOR_NODES // _START_TIMEOUT,
+            ),
+        ),
+    )
 
 
 def _wait(
     trainer: Any,
     monitor: Any,
-    execution: "Execution",
+    execution: Execution,
     report: Callable[[dict[str, Any]], None],
 ) -> str:
     """Wait for the workers; what went wrong, or nothing."""

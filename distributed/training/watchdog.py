@@ -15,22 +15,22 @@ _GRACE = 20.0
 
 
 class Watchdog:
-    """Ends this process when `beat` has not been called for so many seconds.
+    """Ends this process when `heartbeat` has not been called for so many seconds.
 
     Args:
-        seconds: without a beat.
-        tell: is given a sentence before the process ends.
+        seconds: without a heartbeat.
+        report: is given a sentence before the process ends.
     """
 
-    def __init__(self, seconds: float, tell: Callable[[str], None]) -> None:
+    def __init__(self, seconds: float, report: Callable[[str], None]) -> None:
         self._seconds = seconds
-        self._tell = tell
+        self._report = report
         self._done = threading.Event()
-        self.beat()
+        self.heartbeat()
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
-    def beat(self) -> None:
-        """Tell that there is progress."""
+    def heartbeat(self) -> None:
+        """Say that there is progress."""
         self._last = time.monotonic()
         faulthandler.dump_traceback_later(self._seconds + _GRACE, exit=True)
 
@@ -42,6 +42,6 @@ class Watchdog:
     def _watch(self) -> None:
         while not self._done.wait(min(1.0, self._seconds / 4)):
             if time.monotonic() - self._last > self._seconds:
-                self._tell(f"no progress for {self._seconds:g} s (--stall-seconds): ending it")
+                self._report(f"no progress for {self._seconds:g} s (--stall-seconds): ending it")
                 faulthandler.dump_traceback()
                 os._exit(1)

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,51 +10,29 @@ import ray
 import ray.train
 import ray.train.collective
 
-from distributed.cluster.gpu_memory import cap_memory, memory_note
-from distributed.training.driver_link import Teller
+from distributed.cluster.gpu_memory import cap_worker_memory
+from distributed.training.driver_link import Reporter
 from distributed.training.watchdog import Watchdog
-from siamese.config.recipe import Recipe
-from siamese.data.pair import Pair
 from siamese.errors import UserError
 from siamese.training.context import LocalContext
 from siamese.training.execution import Execution
-from siamese.training.preparation import Prepared
+from siamese.training.gpu_memory import memory_note
 from siamese.training.run_folder import RunFolder
+from siamese.training.training_run import TrainingRun
 
 if TYPE_CHECKING:
     from siamese.encoder.keras_tf import tf
 
 
-@dataclass(frozen=True)
-class Job:
-    """Everything that the workers of a run share; put into Ray's object store once.
-
-    Attributes:
-        recipe: every setting.
-        data: the data set, a path or URI that every node reads.
-        pairs: development pairs.
-        prepared: the vocabulary and the initial embeddings.
-        run: the run folder, a path or URI.
-        execution: how the run is carried out.
-    """
-
-    recipe: Recipe
-    data: str
-    pairs: list[Pair]
-    prepared: Prepared
-    run: str
-    execution: Execution
-
-
 class RayContext(LocalContext):
-    """A worker of Ray Train's. The first one writes the run folder; all of them read it.
+    """Runs a worker of Ray Train's. The first one writes the run folder; all of them read it.
 
     Args:
         run: the run folder.
         execution: how the run is carried out.
         memory_mb: the cap in force.
-        teller: tells the driver.
-        beat: tells the watchdog.
+        reporter: reports to the driver.
+        watchdog: ends this process when it makes no progress.
     """
 
     def __init__(
@@ -63,16 +40,16 @@ class RayContext(LocalContext):
         run: RunFolder,
         execution: Execution,
         memory_mb: int | None,
-        teller: Teller,
-        beat: Callable[[], None],
+        reporter: Reporter,
+        watchdog: Watchdog,
     ) -> None:
         super().__init__(run, execution, memory_mb)
         place = ray.train.get_context()
         self.rank = place.get_world_rank()
         self.world_size = place.get_world_size()
         self.strategy = _strategy(self.world_size, execution.gpus_per_worker)
-        self._teller = teller
-        self._beat = beat
+        self._reporter = reporter
+        self._watchdog = watchdog
 
     @contextmanager
     def progress(self, what: str, total: int, unit: str) -> Iterator[Callable[..., None]]:
@@ -80,59 +57,60 @@ class RayContext(LocalContext):
         if self.rank:
             yield lambda n, note="": None
             return
-        self._teller.start(what, total, unit)
-        yield self._teller.advance
-        self._teller.end()
+        self._reporter.start(what, total, unit)
+        yield self._reporter.advance
+        self._reporter.end()
 
     def heartbeat(self) -> None:
-        """Tell the watchdog and the driver."""
-        self._beat()
-        self._teller.alive()
+        """Report to the watchdog and the driver."""
+        self._watchdog.heartbeat()
+        self._reporter.heartbeat()
 
     def checkpoint(self, step: int, save: Callable[[Path], None]) -> None:
-        """The first worker writes it, if there still is a driver: a resumed run may have begun."""
+        """Let the first worker write it if the driver lives: a resumed run may have begun."""
         if self.rank == 0:
-            self._teller.check()
+            self._reporter.check()
             super().checkpoint(step, save)
         self.heartbeat()
 
     def report(self, evaluation: dict[str, Any]) -> None:
-        """To the driver, and to Ray Train's callbacks."""
+        """Report to the driver, and to Ray Train's callbacks."""
         if self.rank == 0:
-            self._teller.evaluation(evaluation)
+            self._reporter.evaluation(evaluation)
         ray.train.report(evaluation)
         self.heartbeat()
 
     def latest_checkpoint(self) -> Path | None:
-        """The newest one that the first worker sees."""
+        """Find the newest one that the first worker sees."""
         newest = super().latest_checkpoint()
         name = ray.train.collective.broadcast_from_rank_zero(newest.name if newest else None)
         return self.run.checkpoints / name if name else None
 
 
 def run_worker(config: dict[str, Any]) -> None:
-    """What Ray Train runs in every worker.
+    """Train, together with the other workers: what Ray Train runs in each.
 
     Args:
-        config: `job`, a list with the reference of a `Job`; `monitor`, the handle of a `Monitor`.
+        config: `run`, a list with the reference of a `TrainingRun`; `monitor`, the handle of a
+            `Monitor`.
     """
     monitor = config["monitor"]
     if ray.get(monitor.mistake.remote()):
         return  # started again after a user's mistake: nothing would change
-    job: Job = ray.get(config["job"][0])
+    run: TrainingRun = ray.get(config["run"][0])
     rank = ray.train.get_context().get_world_rank()
-    teller = Teller(monitor)
+    reporter = Reporter(monitor)
     watchdog = Watchdog(
-        job.execution.stall_seconds,
-        lambda text: ray.get(monitor.tell.remote("line", f"worker {rank}: {text}"), timeout=5),
+        run.execution.stall_seconds,
+        lambda text: ray.get(monitor.report.remote("line", f"worker {rank}: {text}"), timeout=5),
     )
     try:
-        _train(job, teller, watchdog, monitor)
+        _train(run, reporter, watchdog, monitor)
     except UserError as error:
         ray.get(monitor.set_mistake.remote(str(error)))
         raise
     except Exception as error:
-        ray.get(monitor.tell.remote("line", f"worker {rank}: {_in_words(error)}"))
+        ray.get(monitor.report.remote("line", f"worker {rank}: {_in_words(error)}"))
         raise
     finally:
         watchdog.stop()
@@ -147,19 +125,19 @@ def _in_words(error: Exception) -> str:
     return f"failed with {type(error).__name__}: {lines[0] if lines else ''}"
 
 
-def _train(job: Job, teller: Teller, watchdog: Watchdog, monitor: Any) -> None:
-    execution = job.execution
-    memory_mb = start_tensorflow(execution)
+def _train(run: TrainingRun, reporter: Reporter, watchdog: Watchdog, monitor: Any) -> None:
+    memory_mb = start_tensorflow(run.execution)
 
     from siamese.data.shards import read_shards
     from siamese.training.loop import fit
 
-    context = RayContext(RunFolder.open(job.run), execution, memory_mb, teller, watchdog.beat)
-    watchdog.beat()
+    folder = RunFolder.open(run.folder)
+    context = RayContext(folder, run.execution, memory_mb, reporter, watchdog)
+    watchdog.heartbeat()
     if context.rank == 0:
-        _tell_of_start(context, execution, ray.get(monitor.begin.remote()), teller)
-    data, _ = read_shards(job.data, verify=False)  # the driver has
-    fit(context, job.recipe, data, job.pairs, job.prepared)
+        _report_start(context, ray.get(monitor.begin.remote()), reporter)
+    groups, _ = read_shards(run.data, verify=False)  # the driver has
+    fit(context, run.recipe, groups, run.pairs, run.prepared, run.parts)
 
 
 def start_tensorflow(execution: Execution) -> int | None:
@@ -179,7 +157,7 @@ def start_tensorflow(execution: Execution) -> int | None:
     threads = max(int(execution.cpus_per_worker), 1)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
-    return cap_memory(execution.gpu_memory_mb, gpus)
+    return cap_worker_memory(execution.gpu_memory_mb, gpus)
 
 
 def _strategy(world_size: int, gpus: float) -> "tf.distribute.Strategy":
@@ -196,11 +174,11 @@ def _strategy(world_size: int, gpus: float) -> "tf.distribute.Strategy":
     return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
 
 
-def _tell_of_start(context: RayContext, execution: Execution, attempt: int, teller: Teller) -> None:
+def _report_start(context: RayContext, attempt: int, reporter: Reporter) -> None:
     checkpoint = LocalContext.latest_checkpoint(context)
     where = f"from step {int(checkpoint.name.split('-')[1]):,}" if checkpoint else "from the start"
     again = f" (attempt {attempt})" if attempt > 1 else ""
     workers = f"{context.world_size} worker{'s' * (context.world_size > 1)}"
-    teller.line(f"training on {workers} {where}{again}")
-    if attempt == 1 and (note := memory_note(execution.gpu_memory_mb, context.memory_mb)):
-        teller.line(note)
+    reporter.line(f"training on {workers} {where}{again}")
+    if attempt == 1 and (note := memory_note(context.execution.gpu_memory_mb, context.memory_mb)):
+        reporter.line(note)

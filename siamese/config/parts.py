@@ -16,7 +16,6 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
-from siamese.config.yaml_files import nearest
 from siamese.errors import UserError
 
 FOLDERS = {
@@ -47,6 +46,8 @@ def load_part(kind: str, name: str) -> Callable[..., Any]:
     Raises:
         UserError: there is no such part; names the nearest one.
     """
+    from siamese.config.yaml_files import nearest  # reads YAML, which `--help` does not
+
     names = part_names(kind)
     if name not in names:
         raise UserError(f"no {kind} {name!r}{nearest(name, names)}")

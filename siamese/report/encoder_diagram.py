@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from siamese.encoder.sentence_encoder import SentenceEncoder
-from siamese.report.plots import DPI, FAINT, INK, POSITIVE, chinese_style, number, png_of
+from siamese.report.drawing import DPI, FAINT, INK, POSITIVE, chinese_style, number, png_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,21 +1,25 @@
-"""The report's page: a run's contents and pictures -> HTML that needs nothing else."""
+"""Make a run's page: its contents and pictures -> HTML that needs nothing else."""
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from siamese.config.metrics import METRICS, metric_of
 from siamese.config.recipe import Recipe
 from siamese.evaluation.pair_metrics import halved_accuracy
-from siamese.report.html import document, escape, picture, table, visible
-from siamese.report.plots import METRIC_NAMES, number
+from siamese.report.drawing import number
+from siamese.report.html import render
+from siamese.report.run_contents import AT_THRESHOLD, REPORTED, RunContents
 
-if TYPE_CHECKING:
-    from siamese.report.run_contents import RunContents
-
+# Errors of each kind that are shown, and characters of a text.
 WORST = 20
+LONGEST = 300
+
+_TEMPLATE = Path(__file__).with_name("templates") / "run.html.j2"
 
 _DATA_WORDS = {
     "groups": "groups of paraphrases to train on",
@@ -35,22 +39,12 @@ _DATA_WORDS = {
     "dev_positives": "positive ones among them",
     "hash": "SHA-256 of the groups and the development pairs",
 }
-_ALT_TEXTS = {
-    "loss": "Training loss by step",
-    "metrics": "Metrics of the development pairs by epoch",
-    "similarities": "Histograms of the similarities of positive and negative pairs, with the "
-    "threshold",
-    "reliability": "Share of positive pairs by similarity, for two halves of the pairs",
-    "roc": "ROC curve",
-    "precision": "Precision-recall curve",
-    "encoder": "The encoder: two texts go through the same layers to two vectors and a similarity",
-}
 
 
 def worst_errors(
     scores: np.ndarray, labels: np.ndarray, threshold: float, count: int = WORST
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The errors farthest from the truth, the worst first; equal scores keep their order.
+    """Find the errors farthest from the truth, the worst first; equal scores keep their order.
 
     Args:
         scores: similarities `[pairs]`.
@@ -69,87 +63,70 @@ def worst_errors(
     return false_positives[:count], false_negatives[:count]
 
 
-def page(run: "RunContents", panels: Mapping[str, bytes]) -> str:
-    """Assemble the page.
+def page(run: RunContents, panels: Mapping[str, bytes]) -> str:
+    """Render the page of a run.
 
     Args:
-        run: what it tells.
+        run: what it shows.
         panels: PNGs by name: `loss`, `metrics`, `similarities`, `reliability`, `roc`, `precision`,
             `encoder`.
     """
-    title = f"Run {run.name}: a Siamese sentence encoder"
-    similar, different = worst_errors(run.scores, run.labels, run.encoder.threshold)
-    pictures = {name: picture(_ALT_TEXTS[name], png) for name, png in panels.items()}
-    body = f"""{_verdict(run)}
-<h2>Training</h2>
-<div class="pictures">{pictures["loss"]}{pictures["metrics"]}</div>
-<h2>Similarities</h2>
-<div class="pictures">{pictures["similarities"]}{pictures["reliability"]}</div>
-<p>{_transfer(run)}</p>
-<div class="pictures">{pictures["roc"]}{pictures["precision"]}</div>
-<h2>The worst errors</h2>
-<h3>False positives: called similar, labelled different</h3>
-{_pairs_table(run, similar)}
-<h3>False negatives: called different, labelled similar</h3>
-{_pairs_table(run, different)}
-<h2>The encoder</h2>
-{pictures["encoder"]}
-<h3>Use</h3>
-<pre>{escape(_usage(run.name))}</pre>
-<h2>The data</h2>
-{table("counts", ("of the data", "value"), _data_rows(run.data))}
-<h2>The recipe</h2>
-{table("recipe", ("setting", "value", "meaning"), _recipe_rows(run.recipe))}"""
-    return document(title, body)
-
-
-def _verdict(run: "RunContents") -> str:
-    m, evaluation = run.encoder.metrics, run.recipe.evaluation
-    pairs, positives = len(run.labels), int(run.labels.sum())
-    right = int(np.sum((run.scores > run.encoder.threshold) == run.labels))
-    tiles = {
-        "accuracy": number(m["accuracy"]),
-        "ROC AUC": number(m["roc_auc"]),
-        "average precision": number(m["average_precision"]),
-        "Spearman": number(m["spearman"]),
-        "threshold": number(run.encoder.threshold),
-        "best epoch": str(m["epoch"]),
-        "development pairs": f"{pairs:,}",
-    }
-    items = "\n".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
-        for name, value in tiles.items()
+    scores, labels, threshold = run.scores, run.labels, run.encoder.threshold
+    evaluation = run.recipe.evaluation
+    pairs, positives = len(labels), int(labels.sum())
+    false_positives, false_negatives = worst_errors(scores, labels, threshold)
+    transferred, best_on_rest = halved_accuracy(scores, labels)
+    return render(
+        _TEMPLATE,
+        title=f"Run {run.name}: a Siamese sentence encoder",
+        panels=panels,
+        figures=run.encoder.metrics,
+        figure_tiles=_tiles(run),
+        at_threshold=[METRICS[key] for key in AT_THRESHOLD],
+        chosen=metric_of(evaluation.metric),
+        fitted=evaluation.threshold == "fit",
+        pairs=pairs,
+        right=int(np.sum((scores > threshold) == labels)),
+        always="similar" if 2 * positives > pairs else "different",
+        common=max(positives, pairs - positives) / pairs,
+        epochs=len(run.evaluations),
+        most_epochs=run.recipe.training.epochs,
+        duration=_duration(sum(line["train_seconds"] for line in run.evaluations)),
+        transferred=transferred,
+        best_on_rest=best_on_rest,
+        false_positives=_errors(run, false_positives),
+        false_negatives=_errors(run, false_negatives),
+        best_model=json.dumps(f"{run.name}/best", ensure_ascii=False),
+        data=_data_rows(run.data),
+        recipe=_recipe_rows(run.recipe),
     )
-    always = "similar" if 2 * positives > pairs else "different"
-    common = max(positives, pairs - positives) / pairs
-    others = ", ".join(
-        f"{METRIC_NAMES.get(name, name)} {number(m[name])}"
-        for name in ("precision", "recall", "f1", "mcc")
-    )
-    fitted = evaluation.threshold == "fit"
-    source = "fitted on these pairs" if fitted else "set by the recipe"
-    chose = "the best epoch and the threshold" if fitted else "the best epoch"
-    seconds = sum(line["train_seconds"] for line in run.evaluations)
-    return f"""<p>At the threshold, which was {source}, the encoder judges {right:,} of {pairs:,}
-development pairs correctly ({escape(others)}); always answering “{always}” would be correct for
-{common:.1%} of them.</p>
-<dl>
-{items}
-</dl>
-<p class="note">The development pairs chose {chose}, so these figures are optimistic: judge the
-model on pairs of your own (<code>siamese evaluate</code>) before you rely on it.</p>
-<p>Epochs trained: {len(run.evaluations)} of at most {run.recipe.training.epochs}, in
-{_duration(seconds)} (evaluations not counted). {METRIC_NAMES[evaluation.metric]} picked the best
-one.</p>
-"""
 
 
-def _transfer(run: "RunContents") -> str:
-    transferred, best = halved_accuracy(run.scores, run.labels)
-    return (
-        f"A threshold that is fitted on every other pair judges {transferred:.1%} of the rest "
-        f"correctly; the one that is best on the rest itself, {best:.1%}."
-    )
+def _tiles(run: RunContents) -> list[tuple[str, str]]:
+    """List the figures at a glance, that which picked the epoch among them."""
+    figures = run.encoder.metrics
+    keys = dict.fromkeys((*REPORTED, run.recipe.evaluation.metric))
+    return [
+        *((metric_of(key).label, number(figures[key])) for key in keys),
+        ("threshold", number(run.encoder.threshold)),
+        ("best epoch", str(figures["epoch"])),
+        ("development pairs", f"{len(run.labels):,}"),
+    ]
+
+
+def _errors(run: RunContents, indices: np.ndarray) -> list[tuple[str, str, str]]:
+    """List the texts and the score of each of some pairs `[errors]`."""
+    shown = []
+    for i in indices:
+        text1, text2 = run.pairs[i]
+        shown.append((_shortened(text1), _shortened(text2), number(run.scores[i])))
+    return shown
+
+
+def _shortened(text: str) -> str:
+    if len(text) > LONGEST:
+        return f"{text[:LONGEST]}… ({len(text):,} characters)"
+    return text or "(empty)"
 
 
 def _duration(seconds: float) -> str:
@@ -159,21 +136,13 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def _pairs_table(run: "RunContents", indices: Iterable[int]) -> str:
-    rows = [(*map(visible, run.pairs[i]), number(run.scores[i])) for i in indices]
-    if not rows:
-        return "<p>None.</p>"
-    return f'<div lang="zh">{table("pairs", ("text 1", "text 2", "score"), rows)}</div>'
-
-
-def _data_rows(data: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    return [
-        (
-            _DATA_WORDS.get(key, key.replace("_", " ")),
-            f"{value:,}" if isinstance(value, int) else f"{value:.12}…",
-        )
-        for key, value in data.items()
-    ]
+def _data_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rows = []
+    for key, value in data.items():
+        text = f"{value:,}" if isinstance(value, int) else str(value)
+        short = text if len(text) <= 20 else f"{text[:12]}…"  # of a hash
+        rows.append((_DATA_WORDS.get(key, key.replace("_", " ")), short))
+    return rows
 
 
 def _recipe_rows(recipe: Recipe) -> list[tuple[str, ...]]:
@@ -191,11 +160,3 @@ def _recipe_rows(recipe: Recipe) -> list[tuple[str, ...]]:
 
 def _setting(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _usage(name: str) -> str:
-    return (
-        "from siamese import SentenceEncoder\n"
-        f"encoder = SentenceEncoder.load({json.dumps(name + '/best', ensure_ascii=False)})\n"
-        'encoder.is_similar("怎么修改密码", "如何更改密码")'
-    )

@@ -1,20 +1,19 @@
-"""The report of a run: one HTML file that needs nothing else, and its pictures as PNG."""
+"""Write the report of a run: one HTML file that needs nothing else, and its pictures as PNG."""
 
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from siamese.report.curves import draw_loss, draw_metrics
+from siamese.report.drawing import to_png
 from siamese.report.encoder_diagram import draw_encoder
-from siamese.report.plots import (
-    draw_loss,
-    draw_metrics,
+from siamese.report.pair_plots import (
     draw_precision_recall,
     draw_reliability,
     draw_roc,
     draw_similarities,
-    to_png,
 )
-from siamese.report.run_contents import RunContents, _read_run
+from siamese.report.run_contents import RunContents, read_run
 from siamese.report.run_page import page
 from siamese.storage.atomic import replacing
 
@@ -35,7 +34,7 @@ def write_report(run: Path) -> Path:
         UserError: it is not the folder of a run, or the run has no finished epoch yet, or a file
             of it is missing or damaged.
     """
-    contents = _read_run(run)
+    contents = read_run(run)
     panels, pictures = _draw(contents)
     files = {f"pictures/{name}.png": picture for name, picture in pictures.items()}
     files["report.html"] = page(contents, panels).encode()

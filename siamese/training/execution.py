@@ -11,7 +11,7 @@ from siamese.errors import UserError
 
 @dataclass(frozen=True)
 class Execution:
-    """How a run is carried out; nothing here changes what comes of it.
+    """Says how a run is carried out; nothing here changes what comes of it.
 
     Attributes:
         workers: the least and the most workers; 0 and 0: this process, without Ray.
@@ -36,6 +36,26 @@ class Execution:
     max_failures: int = 8
     trackers: tuple[str, ...] = ("tensorboard",)
     verbose: bool = False
+
+
+def parse_workers(workers: int | str | tuple[int, int]) -> tuple[int, int]:
+    """Return the least and the most workers that a user asks for.
+
+    Args:
+        workers: a number, `"MIN:MAX"` or `(MIN, MAX)`; 0: this process, without Ray.
+
+    Raises:
+        UserError: it is none of these.
+    """
+    value = ":".join(map(str, workers)) if isinstance(workers, tuple) else str(workers)
+    parts = value.split(":")
+    if len(parts) <= 2 and all(part.isascii() and part.isdigit() for part in parts):
+        least, most = int(parts[0]), int(parts[-1])
+        if least <= most and (least or not most):
+            return least, most
+    raise UserError(
+        f"--workers {value}: give a number, 0 to train in this process, or MIN:MAX such as 2:4."
+    )
 
 
 def check_execution(execution: Execution) -> None:

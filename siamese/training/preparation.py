@@ -11,7 +11,6 @@ import numpy as np
 from siamese.config.recipe import Recipe
 from siamese.data.dataset import TrainingData
 from siamese.data.pair import Pair
-from siamese.data.reading import read_pairs
 from siamese.data.sampling import steps_per_epoch
 from siamese.data.shards import read_shards
 from siamese.errors import UserError
@@ -68,20 +67,17 @@ def prepare(
     return Prepared(vocabulary, embeddings, coverage)
 
 
-def read_data(
-    data: str, dev: str, recipe: Recipe
-) -> tuple[TrainingData, list[Pair], dict[str, Any]]:
-    """Read a data set and development pairs.
+def read_data(data: str, pairs: list[Pair], recipe: Recipe) -> tuple[TrainingData, dict[str, Any]]:
+    """Read a data set.
 
     Returns:
-        The groups, the pairs, and the counts of both with a hash that changes when they do.
+        The groups, and the counts of them and of the pairs, with a hash that changes when they do.
 
     Raises:
-        UserError: one of them cannot be used.
+        UserError: the data set cannot be used.
     """
     groups, manifest = read_shards(data)
-    pairs = read_pairs([dev])
-    return groups, pairs, _summary(manifest, pairs, recipe, groups.hash)
+    return groups, _summary(manifest, pairs, recipe, groups.hash)
 
 
 def print_data(summary: dict[str, Any], recipe: Recipe) -> None:

@@ -156,11 +156,23 @@ class RunFolder:
             stream.write(json.dumps(line, ensure_ascii=False) + "\n")
 
     def read_log(self) -> list[dict[str, Any]]:
-        """Read the lines of `metrics.jsonl`; one that a kill cut short is left out."""
+        """Read the lines of `metrics.jsonl`; one that a kill cut short is left out.
+
+        Raises:
+            UserError: a line is damaged; names it.
+        """
         if not self.metrics_file.exists():
             return []
-        lines = self.metrics_file.read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines if line.endswith("}")]
+        log = []
+        for number, line in enumerate(self.metrics_file.read_bytes().splitlines(), start=1):
+            try:
+                log += [json.loads(line)] if line.endswith(b"}") else []
+            except ValueError as error:
+                raise UserError(
+                    f"{self.metrics_file}, line {number}: damaged ({error}). Remove that line, or "
+                    "start the run afresh with --fresh."
+                ) from None
+        return log
 
     def forget_after(self, step: int) -> None:
         """Drop what was logged after a step, and what a kill left half-written."""

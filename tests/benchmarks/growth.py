@@ -26,7 +26,7 @@ from siamese.encoder.bilstm_tf import build_embed
 from siamese.encoder.keras_tf import keras, tf
 from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.evaluation.pair_metrics import evaluate_scores, labels_of, pair_scores
-from siamese.report.plots import FAINT, INK, POSITIVE, chinese_style, png_of
+from siamese.report.drawing import FAINT, INK, POSITIVE, chinese_style, png_of
 from siamese.text.vocabulary import FIRST_ID, Vocabulary
 from siamese.training.loss import build_loss
 from siamese.training.optimizer import build_optimizer

@@ -4,11 +4,12 @@ import pytest
 from tiny_run import DATA, PAIRS, TINY
 
 import distributed.cluster.gpu_memory
-from distributed.cluster.gpu_memory import CONTEXT_MB, cap_memory, memory_note, share_of
+from distributed.cluster.gpu_memory import CONTEXT_MB, cap_worker_memory, share_of
 from siamese.config.recipe import load_recipe
 from siamese.encoder.keras_tf import tf
 from siamese.errors import UserError
 from siamese.training.context import LocalContext
+from siamese.training.gpu_memory import cap_memory, memory_note
 from siamese.training.loop import fit
 from siamese.training.preparation import prepare
 from siamese.training.run_folder import RunFolder
@@ -20,7 +21,7 @@ no_gpu = pytest.mark.skipif(
 
 @no_gpu
 def test_without_a_gpu_a_cap_has_no_effect_and_is_said_once() -> None:
-    cap = cap_memory(2048, None)
+    cap = cap_memory(2048)
     assert cap is None
     assert memory_note(2048, cap) == "no GPU here: --gpu-memory-mb has no effect"
     assert memory_note(None, None) == ""
@@ -29,7 +30,7 @@ def test_without_a_gpu_a_cap_has_no_effect_and_is_said_once() -> None:
 @no_gpu
 def test_a_worker_that_was_given_a_gpu_and_finds_none_says_so() -> None:
     with pytest.raises(UserError, match="TensorFlow finds none"):
-        cap_memory(None, 1.0)
+        cap_worker_memory(None, 1.0)
 
 
 @pytest.fixture
@@ -51,22 +52,22 @@ def one_gpu(monkeypatch):
     [
         (2048, 1.0, 2048),
         (2048, 0.5, 2048),
-        (2048, None, 2048),
+        (2048, 0, 2048),
         (None, 0.25, 6000 - CONTEXT_MB),
         (None, 1.0, None),
-        (None, None, None),
+        (None, 0, None),
     ],
 )
 def test_the_cap_is_what_was_asked_for_or_the_share_of_a_fraction(
     one_gpu, asked, gpus, expected
 ) -> None:
-    assert cap_memory(asked, gpus) == expected
+    assert cap_worker_memory(asked, gpus) == expected
     assert one_gpu == ([[expected]] if expected else [])
 
 
 def test_a_fraction_that_leaves_nothing_is_refused(one_gpu) -> None:
     with pytest.raises(UserError, match=r"0.02 of this GPU is 480 MiB.*--gpus-per-worker"):
-        cap_memory(None, 0.02)
+        cap_worker_memory(None, 0.02)
     assert one_gpu == []
 
 

@@ -21,6 +21,7 @@ from ray.core.generated.autoscaler_pb2 import ClusterConfig, NodeGroupConfig
 from distributed.cluster import capacity, node_checks, preflight
 from distributed.cluster.preflight import Request
 from siamese.errors import UserError
+from siamese.training.execution import Execution
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,10 @@ def check(cluster: Cluster, tmp_path: Path) -> Callable[..., list[str]]:
 
 
 def workers(count: int, cpus: float = 1, gpus: float = 0, most: int = 0) -> Request:
-    return Request(count, most or count, cpus, gpus)
+    execution = Execution(
+        workers=(count, most or count), cpus_per_worker=cpus, gpus_per_worker=gpus
+    )
+    return Request(execution)
 
 
 def refusal(check: Callable[..., list[str]], *args: Any, **kwargs: Any) -> str:
@@ -266,7 +270,8 @@ from distributed.cluster import preflight
 {limits}
 input()
 try:
-    preflight.preflight(preflight.Request(1, 1, 1, 0), read=[], run={run!r})
+    request = preflight.Request(preflight.Execution(workers=(1, 1)))
+    preflight.preflight(request, read=[], run={run!r})
 except preflight.UserError as error:
     print(error)
     raise SystemExit(2)

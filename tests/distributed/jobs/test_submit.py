@@ -317,7 +317,7 @@ class TestToken:
         """The last test of this head: it ends it."""
         wait_for(guarded.answers)
         code = (
-            "import distributed.jobs.submit as s; from distributed.cli.main import main\n"
+            "import distributed.jobs.follow as s; from distributed.cli.main import main\n"
             "s.LOST_S = 3; main()"
         )
         command = ("submit", "--address", guarded.url, "--", *LONG)
@@ -405,7 +405,7 @@ def test_a_working_directory_over_the_limit_is_told_before_it_is_packed(
     from distributed.jobs import submit
     from siamese.errors import UserError
 
-    monkeypatch.setattr(submit, "GCS_STORAGE_MAX_SIZE", 3 * 2**20)
+    monkeypatch.setattr(submit, "package_limit", lambda: 3 * 2**20)
     (tmp_path / "corpora").mkdir()
     (tmp_path / "corpora" / "big.json").write_bytes(bytes(2 * 2**20))
     (tmp_path / "small.json").write_bytes(bytes(2**20))

@@ -19,12 +19,14 @@ from faults import SAMPLE, SETTINGS, weights
 from ray.util.state import list_actors, list_placement_groups
 
 from distributed.sharding.shard import shard
-from distributed.sweep.command import Sweep, trial_execution, tune
+from distributed.sweep.command import tune
 from distributed.sweep.folder import SweepFolder
+from distributed.sweep.sweep import Sweep, trial_execution
 from distributed.sweep.trial_log import TrialLog, read_trials
 from siamese import SentenceEncoder
 from siamese.config.recipe import load_recipe, with_settings
 from siamese.config.search_space import load_space
+from siamese.training.execution import Execution
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 DEV, TEST = SAMPLE / "df_dev.txt", SAMPLE / "df_test.txt"
@@ -200,7 +202,7 @@ def test_a_killed_driver_leaves_a_sweep_that_resumes_to_the_same_trials(
 
 def _figures(evaluation: dict) -> dict:
     """What does not depend on the clock."""
-    clocks = ("at", "heard", "event", "groups_per_second")
+    clocks = ("at", "order", "event", "groups_per_second")
     clocks += ("train_seconds", "input_seconds", "evaluation_seconds")
     return {k: v for k, v in evaluation.items() if k not in (*clocks, "is_best")}
 
@@ -254,9 +256,8 @@ def sweep_here(data: Path, run: Path, space: Path, **options) -> None:
         str(data),
         str(DEV),
         str(run),
-        recipe,
-        Sweep(load_space(str(space), recipe), **options),
-        execution=trial_execution(workers, 1, 0, None, False),
+        Sweep(recipe, load_space(str(space), recipe), **options),
+        execution=trial_execution(Execution(workers=(workers, workers))),
     )
 
 
@@ -352,6 +353,21 @@ def test_a_trial_that_fails_is_set_aside(cluster, data, tmp_path, capsys) -> Non
     assert "trial 1 failed and is set aside: the loss is" in capsys.readouterr().out
     rows = (run / "trials.csv").read_text().splitlines()
     assert "failed" in rows[2] and rows[2].startswith("1,,")
+
+
+def test_a_metric_of_retrieval_ranks_the_trials(cluster, data, tmp_path) -> None:
+    space = space_file(tmp_path, optimizer={"learning_rate": {"choice": [0.00001, 0.003]}})
+    run = tmp_path / "sweep"
+    settings = ["training.epochs=1", "evaluation.metric=mrr"]
+    sweep_here(data, run, space, search="grid", settings=settings)
+    logs = trials_of(run)
+    found = [log.evaluations[0]["mrr"] for log in logs.values()]
+    assert 0 < found[0] < found[1] <= 1
+    assert SentenceEncoder.load(run / "best").metrics["mrr"] == found[1]
+    with (run / "trials.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["rank"] for row in rows] == ["2", "1"]
+    assert [float(row["mrr"]) for row in rows] == found
 
 
 def test_when_all_fail_the_first_error_is_told_with_exit_code_1(cluster, data, tmp_path) -> None:

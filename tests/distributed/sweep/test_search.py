@@ -46,7 +46,7 @@ def test_tpe_finds_better_settings_than_it_began_with(wide) -> None:
     values = []
     for number in range(40):
         values.append(_value(search.suggest(number)))
-        search.tell(number, values[-1])
+        search.ended(number, values[-1])
     assert sum(values[-10:]) > sum(values[:10])
 
 
@@ -58,17 +58,17 @@ def test_a_resumed_tpe_search_suggests_what_an_undisturbed_one_does(wide) -> Non
     for number in range(20):
         suggested.append(whole.suggest(number))
         draws.append(whole.draws(number))
-        whole.tell(number, None if number == 3 else _value(suggested[number]))
+        whole.ended(number, None if number == 3 else _value(suggested[number]))
 
     resumed = TpeSearch(wide, 20, seed=1)
     for number in range(15):
         resumed.replay(number, draws[number])
     for number in range(14):
-        resumed.tell(number, None if number == 3 else _value(suggested[number]))
-    resumed.tell(14, _value(suggested[14]))
+        resumed.ended(number, None if number == 3 else _value(suggested[number]))
+    resumed.ended(14, _value(suggested[14]))
     for number in range(15, 20):
         assert resumed.suggest(number) == suggested[number]
-        resumed.tell(number, _value(suggested[number]))
+        resumed.ended(number, _value(suggested[number]))
 
 
 def test_pbt_needs_something_that_may_change(choices, tmp_path) -> None:

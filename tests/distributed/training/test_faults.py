@@ -18,16 +18,15 @@ import ray
 from faults import SAMPLE, SETTINGS, Running, chief, weights, workers
 from ray.cluster_utils import Cluster
 
+import distributed
 from distributed.sharding.shard import shard
-from distributed.training.command import train
-from distributed.training.keras_trainer import (
-    KerasConfig,
-    _KerasBackend,
+from distributed.training.tf_config import (
+    TfConfig,
     _set_tf_config,
+    _TfConfigBackend,
     free_address,
 )
 from siamese.config.recipe import load_recipe
-from siamese.training.execution import Execution
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -100,7 +99,7 @@ def test_a_killed_driver_leaves_a_run_that_resumes_to_the_same_weights(
     assert weights(run.run) == weights(undisturbed)
 
 
-class _TakenPortOnce(_KerasBackend):
+class _TakenPortOnce(_TfConfigBackend):
     """Gives the first worker a port that another program has bound; the next time a free one."""
 
     def on_start(self, worker_group, backend_config) -> None:
@@ -114,7 +113,7 @@ class _TakenPortOnce(_KerasBackend):
 
 
 @dataclass
-class _TakenPortConfig(KerasConfig):
+class _TakenPortConfig(TfConfig):
     taken: list[int]
 
     @property
@@ -128,15 +127,16 @@ def test_a_port_that_is_taken_before_it_is_bound_costs_one_attempt(
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     with socket.create_server(("", 0)) as other_program:
         config = partial(_TakenPortConfig, [other_program.getsockname()[1]])
-        monkeypatch.setattr("distributed.training.keras_trainer.KerasConfig", config)
+        monkeypatch.setattr("distributed.training.tf_config.TfConfig", config)
         ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
         try:
-            train(
+            distributed.train(
                 str(data),
                 str(SAMPLE / "df_dev.txt"),
-                str(tmp_path / "run"),
                 load_recipe("fast", SETTINGS),
-                execution=Execution(workers=(2, 2), checkpoint_steps=20),
+                tmp_path / "run",
+                workers=2,
+                checkpoint_steps=20,
             )
         finally:
             ray.shutdown()

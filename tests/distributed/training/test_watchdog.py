@@ -38,8 +38,10 @@ def test_a_process_that_holds_the_interpreters_lock_is_ended_too() -> None:
     assert seconds < 30
 
 
-def test_beats_keep_it_alive() -> None:
-    done, _ = run("for _ in range(30):\n    time.sleep(0.1)\n    watchdog.beat()\nprint('done')")
+def test_heartbeats_keep_it_alive() -> None:
+    done, _ = run(
+        "for _ in range(30):\n    time.sleep(0.1)\n    watchdog.heartbeat()\nprint('done')"
+    )
     assert (done.returncode, done.stdout) == (0, "done\n")
 
 

@@ -1,109 +1,20 @@
 """The report of a run: one page that needs nothing else, and pictures."""
 
-import io
 import subprocess
 import sys
 import warnings
-from collections import Counter
-from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from report_run import EVIL, Page, make_pairs, make_run
 
-from siamese.config.recipe import Recipe, load_recipe
-from siamese.data.pair import Pair
-from siamese.encoder.bilstm_keras import build_encoder
+from siamese.config.recipe import load_recipe
 from siamese.encoder.sentence_encoder import SentenceEncoder
-from siamese.encoder.weights import weights_of
-from siamese.errors import UserError
-from siamese.evaluation.pair_metrics import evaluate_scores, labels_of
-from siamese.report.encoder_diagram import EXAMPLE
-from siamese.report.plots import draw_precision_recall, draw_similarities, to_png
 from siamese.report.run_report import write_report
-from siamese.text.vocabulary import Vocabulary
 from siamese.training.run_folder import RunFolder
 
 PICTURES = ("curves", "similarities", "reliability", "roc_pr", "encoder")
-EVIL = '<script>alert("坏")</script>\t& <b>\n'
-
-
-def make_pairs() -> tuple[list[Pair], np.ndarray]:
-    """80 pairs of overlapping scores, ties among them; the worst false positive is evil."""
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 2, 80)
-    labels[0] = 0
-    scores = np.round(rng.normal(0.1 + 0.15 * labels, 0.3), 2)
-    scores[0] = scores.max() + 0.01
-    pairs = [Pair(f"问{i}", f"答{i}", int(label)) for i, label in enumerate(labels)]
-    pairs[0] = Pair(EVIL, "", 0)
-    return pairs, scores
-
-
-def make_run(folder: Path, overrides: list[str], epochs: int) -> RunFolder:
-    """Write what training leaves, without training; the last epoch but one is the best."""
-    small = ["encoder.embedding_dim=4", "encoder.lstm_units=[3, 2]", f"training.epochs={epochs}"]
-    recipe = load_recipe("default", [*small, *overrides])
-    pairs, scores = make_pairs()
-    run = RunFolder(folder)
-    run.start(
-        recipe,
-        {"groups": 1234, "texts": 5678, "dev_pairs": 80, "dev_positives": 40, "hash": "ab" * 32},
-        fresh=False,
-    )
-    metrics = evaluate_scores(scores, labels_of(pairs), recipe.evaluation.threshold)
-    for epoch in range(1, epochs + 1):
-        for step in (10 * epoch - 5, 10 * epoch):
-            at = {"epoch": epoch, "step": step}
-            run.log({"event": "train", **at, "loss": 5 / step, "learning_rate": 0.001})
-        run.log({"event": "evaluation", **at, **metrics.as_dict(), "train_seconds": 1.5})
-    best = max(epochs - 1, 1)
-    save_encoder(run.best, recipe, {"epoch": best, "step": 10 * best, **metrics.as_dict()})
-    run.write_scores(pairs, scores)
-    return run
-
-
-def save_encoder(folder: Path, recipe: Recipe, metrics: dict) -> None:
-    vocabulary = Vocabulary(Counter("".join(EXAMPLE)))
-    embeddings = np.random.default_rng(1).normal(size=(len(vocabulary), 4)).astype(np.float32)
-    model, _ = build_encoder(recipe.encoder, embeddings)
-    weights = weights_of(model)
-    SentenceEncoder(weights, vocabulary, recipe, metrics["threshold"], metrics).save(folder)
-
-
-class Page(HTMLParser):
-    """The rows of the tables (by the table's number), the tags and what they refer to."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.references: list[str] = []
-        self.tables: list[list[list[str]]] = []
-        self.text = ""
-        self.in_cell = False
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.references += [value or "" for name, value in attrs if name in ("src", "href")]
-        if tag == "table":
-            self.tables.append([])
-        elif tag == "tr":
-            self.tables[-1].append([])
-        elif tag in ("td", "th"):
-            self.tables[-1][-1].append("")
-            self.in_cell = True
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in ("td", "th"):
-            self.in_cell = False
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-        if self.in_cell:
-            self.tables[-1][-1][-1] += data
 
 
 @pytest.fixture(scope="module")
@@ -205,26 +116,6 @@ def test_the_same_run_gives_the_same_bytes(run: RunFolder, tmp_path: Path) -> No
     assert files == {Path(name).name for name in names}
 
 
-def test_matplotlib_is_left_as_it_was_and_its_settings_do_not_matter() -> None:
-    import matplotlib
-
-    def state() -> list[object]:
-        settings = {k: matplotlib.rcParams[k] for k in matplotlib.rcParams if k != "backend"}
-        return [settings, matplotlib.get_backend(auto_select=False)]
-
-    def draw() -> bytes:
-        def panel(axes: Any) -> None:
-            axes.set(title="密码", xlim=(-1, 1))
-
-        return to_png([panel], 3, 3)
-
-    plain = draw()
-    with matplotlib.rc_context({"font.size": 17, "axes.facecolor": "red", "savefig.dpi": 10}):
-        before = state()
-        assert draw() == plain
-        assert state() == before
-
-
 def test_a_run_of_one_epoch_in_the_notebooks_way(tmp_path: Path) -> None:
     overrides = ["evaluation.similarity=notebook", "evaluation.threshold=40"]
     run = make_run(tmp_path / "run", [*overrides, "evaluation.metric=f1"], epochs=1)
@@ -232,84 +123,6 @@ def test_a_run_of_one_epoch_in_the_notebooks_way(tmp_path: Path) -> None:
     assert "set by the recipe" in text
     assert "chose the best epoch, so" in text
     assert "None." in text  # nothing is above the threshold, so there is no false positive
-
-
-def axes_of(draw: Callable[..., None], *values: object) -> Any:
-    from matplotlib.figure import Figure
-
-    figure = Figure()
-    axes = figure.subplots()
-    draw(axes, *values)
-    figure.savefig(io.BytesIO())
-    return axes
-
-
-@pytest.mark.parametrize(
-    ("threshold", "line", "words"),
-    [
-        (0.2, True, "threshold 0.2000"),
-        (-0.1, True, "threshold −0.1000"),
-        (1.4, True, "threshold 1.4000"),
-        (99.0, False, "threshold 99.0000, above every score →"),
-        (-99.0, False, "← threshold −99.0000, below every score"),
-    ],
-)
-def test_a_threshold_far_from_the_scores_does_not_squeeze_them(
-    threshold: float, line: bool, words: str
-) -> None:
-    scores, labels = np.array([0.0, 0.3, 0.5, 1.0]), np.array([0, 1, 0, 1])
-    axes = axes_of(draw_similarities, scores, labels, threshold, "notebook")
-    low, high = axes.get_xlim()
-    assert high - low < 2.2
-    assert (low < threshold < high) == line
-    assert [text.get_text() for text in axes.texts] == [words]
-    assert "cosine" not in axes.get_xlabel() and "notebook" in axes.get_xlabel()
-
-
-def test_scores_that_are_all_the_same_can_be_drawn() -> None:
-    axes = axes_of(draw_similarities, np.full(4, 0.5), np.array([0, 1, 0, 1]), 0.5, "cosine")
-    assert "cosine" in axes.get_xlabel()
-
-
-def test_there_is_no_precision_where_nothing_is_called_similar() -> None:
-    scores, labels = np.array([0.1, 0.2]), np.array([0, 1])
-    some = axes_of(draw_precision_recall, scores, labels, 0.15)
-    none = axes_of(draw_precision_recall, scores, labels, 0.9)
-    assert len(none.lines) == len(some.lines) - 1
-
-
-def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, run: RunFolder) -> None:
-    with pytest.raises(UserError, match=r"not the folder of a run.*siamese train"):
-        write_report(tmp_path)
-    with pytest.raises(UserError, match="model folder: give the folder of its run"):
-        write_report(run.best)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_run_without_a_finished_epoch_is_told_to_wait(tmp_path: Path) -> None:
-    run = RunFolder(tmp_path / "run")
-    run.start(load_recipe("default"), {"groups": 1}, fresh=False)
-    run.log({"event": "train", "epoch": 1, "step": 1, "loss": 1.0})
-    with pytest.raises(UserError, match=r"no epoch is finished yet.*Wait"):
-        write_report(run.path)
-    run.log({"event": "evaluation", "epoch": 1, "step": 1})
-    with pytest.raises(UserError, match="best/ is missing"):
-        write_report(run.path)
-    run.best.mkdir()
-    with pytest.raises(UserError, match=r"best_scores\.parquet: is missing"):
-        write_report(run.path)
-    run.scores_file.write_bytes(b"PAR1 no PAR1")
-    with pytest.raises(UserError, match=r"best_scores\.parquet: damaged"):
-        write_report(run.path)
-    assert not (run.path / "report.html").exists() and not (run.path / "pictures").exists()
-
-
-def test_scores_of_another_model_are_refused(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "run", [], epochs=1)
-    pairs, scores = make_pairs()
-    run.write_scores(pairs, -scores)
-    with pytest.raises(UserError, match="are not the scores of"):
-        write_report(run.path)
 
 
 def test_importing_the_report_is_light() -> None:

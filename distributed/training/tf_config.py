@@ -1,33 +1,16 @@
-"""How Ray Train starts TensorFlow's workers, and tells them of each other."""
+"""`TF_CONFIG`: how the TensorFlow of each worker knows the addresses of all."""
 
 import json
 import os
 import socket
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import ray
 from ray.train.backend import Backend, BackendConfig
-from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
-from ray.train.v2.tensorflow.tensorflow_trainer import TensorflowTrainer
-
-
-class KerasTrainer(TensorflowTrainer):
-    """Ray's `TensorflowTrainer`, without the import of TensorFlow in the process that starts it.
-
-    Of its own it has only a constructor, which imports TensorFlow for a default; with a
-    `KerasConfig` there is no need of one, nor of the seconds that it takes.
-    """
-
-    def __init__(self, train_loop_per_worker: Callable[..., None], **options: Any) -> None:
-        DataParallelTrainer.__init__(
-            self, train_loop_per_worker, backend_config=KerasConfig(), **options
-        )
 
 
 @dataclass
-class KerasConfig(BackendConfig):
+class TfConfig(BackendConfig):
     """Sets `TF_CONFIG`, and unlike Ray's `TensorflowConfig` does not switch to legacy Keras.
 
     Nor does it import TensorFlow, which takes seconds, where Ray Train's controller runs.
@@ -35,11 +18,11 @@ class KerasConfig(BackendConfig):
 
     @property
     def backend_cls(self) -> type[Backend]:
-        """What sets it up."""
-        return _KerasBackend
+        """See `ray.train.backend.BackendConfig`."""
+        return _TfConfigBackend
 
 
-class _KerasBackend(Backend):
+class _TfConfigBackend(Backend):
     def on_start(self, worker_group: object, backend_config: object) -> None:
         """Give every worker the addresses of all, in the order of their ranks.
 

@@ -1,0 +1,83 @@
+"""Options that several commands share, and the groups that `--help` shows them in."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from siamese.config.parts import part_names
+from siamese.errors import UserError
+
+WHAT, RESOURCES, FAULTS, RESULTS = "What", "Resources", "Faults", "Results"
+
+
+def example(*lines: str) -> str:
+    """Write the examples that follow a command's options in `--help`."""
+    return "\n\n".join(["Example:" if len(lines) == 1 else "Examples:", *lines])
+
+
+Inputs = Annotated[list[str], typer.Argument(help="files, globs, folders or URIs")]
+Model = Annotated[Path, typer.Argument(help="a model folder")]
+Seed = Annotated[
+    int,
+    typer.Option(help="of all that is random", min=0, max=2**32 - 1, rich_help_panel=WHAT),
+]
+
+Data = Annotated[
+    str,
+    typer.Option(
+        help="a data set that `siamese shard` wrote, local or a URI", rich_help_panel=WHAT
+    ),
+]
+Recipe = Annotated[
+    str, typer.Option(help="an embedded recipe or a YAML file", rich_help_panel=WHAT)
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="override a setting, such as loss.scale=25", rich_help_panel=WHAT),
+]
+GpuMemory = Annotated[
+    int | None,
+    typer.Option(help="cap on each worker's GPU memory, in MiB", min=1, rich_help_panel=RESOURCES),
+]
+Trackers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tracker",
+        help=f"where figures go besides metrics.jsonl: {', '.join(part_names('tracker'))}; may be "
+        "given several times; else tensorboard",
+        rich_help_panel=RESULTS,
+    ),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", help="show what Ray and TensorFlow write", rich_help_panel=RESULTS),
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="continue what was stopped in RUN", rich_help_panel=FAULTS),
+]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="replace what is in RUN", rich_help_panel=RESULTS)
+]
+
+
+def existing(resume: bool, fresh: bool, what: str) -> Literal["refuse", "resume", "fresh"]:
+    """Say what to do with a folder that is there, from `--resume` and `--fresh`.
+
+    Args:
+        resume: whether `--resume` was given.
+        fresh: whether `--fresh` was given.
+        what: `run` or `sweep`.
+
+    Raises:
+        UserError: both were.
+    """
+    if resume and fresh:
+        raise UserError(f"--resume continues a {what} and --fresh replaces it: give one of them.")
+    return "resume" if resume else "fresh" if fresh else "refuse"
+
+
+def trackers(names: list[str] | None) -> tuple[str, ...]:
+    """Return the trackers of `--tracker`, or the default ones."""
+    return tuple(names) if names else ("tensorboard",)

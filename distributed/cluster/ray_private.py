@@ -1,0 +1,196 @@
+"""All that is not Ray's public API, in one place: what breaks here, an upgrade of Ray has moved.
+
+Written for Ray 2.60. Each function says what it takes, and why the public API does not do. When an
+upgrade breaks one: find what Ray calls it now (`git log -S NAME` in Ray's repository), or do
+without as the docstring says. What is imported is imported inside, so that this file costs nothing.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+# --- what the nodes of a cluster have
+
+
+def free_by_node() -> dict[str, dict[str, float]]:
+    """Return what each node has free, by its id.
+
+    `ray.available_resources()` says it for all nodes together, and a worker does not span nodes.
+    Without it: count what all nodes have, and let Ray Train wait for what is not free.
+    """
+    from ray._private.state import state
+
+    return state.available_resources_per_node()
+
+
+def leaving_nodes() -> set[str]:
+    """Return the ids of nodes that are alive, but are draining and take no more work.
+
+    `ray.nodes()` lists them as alive. Without it: return none, and a run that counts on such a node
+    waits for another.
+    """
+    from ray._private.state import state
+
+    return set(state.get_draining_nodes())
+
+
+def node_kinds() -> list[tuple[dict[str, float], int]]:
+    """Return the resources and the largest number of each kind of node that may be added.
+
+    There is no public way to ask. Without it: return none, and a run that needs more nodes than
+    there are is refused instead of waiting for them.
+    """
+    from ray._private.state import state
+
+    config = state.get_cluster_config()
+    if config is None:
+        return []
+    return [(dict(kind.resources), kind.max_count) for kind in config.node_group_configs]
+
+
+def gpu_memory_mb(visible: str) -> int:
+    """Return the memory of a GPU in MiB.
+
+    TensorFlow does not say before it has taken all of it. Ray carries NVIDIA's own binding;
+    without it: the package `nvidia-ml-py`, which is the same.
+
+    Args:
+        visible: its number or UUID, as in `CUDA_VISIBLE_DEVICES`.
+    """
+    from ray._private.thirdparty import pynvml
+
+    pynvml.nvmlInit()
+    handle = (
+        pynvml.nvmlDeviceGetHandleByIndex(int(visible))
+        if visible.isdigit()
+        else pynvml.nvmlDeviceGetHandleByUUID(visible)
+    )
+    return int(pynvml.nvmlDeviceGetMemoryInfo(handle).total) >> 20
+
+
+# --- the dashboard, and what Ray prints
+
+
+def dashboard_note() -> str:
+    """Say what is missing if there is no dashboard, or nothing.
+
+    `ray.init` returns the dashboard's address only to the process that calls it first. Without it:
+    return nothing; Ray Train then warns in its own words.
+    """
+    from ray._private.utils import get_dashboard_dependency_error
+    from ray._private.worker import get_dashboard_url
+
+    if get_dashboard_dependency_error() is not None:
+        return "no dashboard, and no jobs: pip install 'ray[default]' adds them"
+    if not get_dashboard_url():
+        return "no dashboard: Ray Train will warn that it cannot clean up placement groups"
+    return ""
+
+
+def hush_lost_nodes() -> None:
+    """Keep Ray from printing the log of a node that was lost.
+
+    `log_to_driver=False` does not cover it. Without it: the log shows some lines of Ray's more.
+    """
+    import ray
+
+    ray._private.worker.print_to_stdstream = lambda *_, **__: None
+
+
+# --- Ray Train
+
+
+def tensorflow_trainer(backend_config: Any, train_loop: Callable[..., None], **options: Any) -> Any:
+    """Make a `ray.train.tensorflow.TensorflowTrainer` without importing TensorFlow here.
+
+    Both its public module and its constructor import TensorFlow, for a default that is not used
+    here: 4 s in the process that starts a run. Without it: the public class, and the seconds.
+
+    Args:
+        backend_config: how the workers are set up, in the place of Ray's `TensorflowConfig`.
+        train_loop: what every worker runs.
+        options: as of `TensorflowTrainer`.
+    """
+    from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+    from ray.train.v2.tensorflow.tensorflow_trainer import TensorflowTrainer
+
+    class Trainer(TensorflowTrainer):
+        def __init__(self) -> None:
+            DataParallelTrainer.__init__(self, train_loop, backend_config=backend_config, **options)
+
+    return Trainer()
+
+
+# --- Ray Jobs
+
+
+def local_cluster() -> str:
+    """Find the address of the one cluster that runs on this machine.
+
+    The public client takes "auto", but says nothing of use when there is no cluster. Without it:
+    ask the user for `--address`.
+
+    Raises:
+        OSError: there is none.
+        ValueError: there is more than one.
+    """
+    from ray._private import services
+
+    address: str = services.canonicalize_bootstrap_address_or_die("auto")
+    return address
+
+
+def package_limit() -> int:
+    """Return the size in bytes from which on Ray refuses the working directory of a job.
+
+    Ray refuses it only when all of it has been packed and sent. Without it: let Ray refuse.
+    """
+    from ray._private.runtime_env.packaging import GCS_STORAGE_MAX_SIZE
+
+    return int(GCS_STORAGE_MAX_SIZE)
+
+
+def package_files(root: Path) -> dict[Path, int]:
+    """List the files of a working directory that Ray uploads, with their sizes in bytes.
+
+    What `.gitignore` and `.rayignore` name is left out by Ray's own reading of them, which no
+    public function shares. Without it: count all files, and let `.gitignore` matter no more.
+
+    Args:
+        root: the folder, absolute.
+    """
+    from ray._private.ray_constants import get_runtime_env_default_excludes
+    from ray._private.runtime_env.packaging import _dir_travel, _get_excludes
+
+    sizes: dict[Path, int] = {}
+
+    def add(path: Path) -> None:
+        if path.is_file():
+            sizes[path] = path.stat().st_size
+
+    excludes = [_get_excludes(root, get_runtime_env_default_excludes())]
+    _dir_travel(root, excludes, add, include_gitignore=True)
+    return sizes
+
+
+def job_client(limits: tuple[float, float]) -> Any:
+    """Make a `JobSubmissionClient` whose every request ends; the public one waits for ever.
+
+    Its one method that sends requests is not public. Without it: the public class, and a command
+    that hangs with the cluster.
+
+    Args:
+        limits: seconds for the connection, and for the first answer. The client's attribute
+            `limits` sets those of the requests to come.
+    """
+    from ray.job_submission import JobSubmissionClient
+
+    class Client(JobSubmissionClient):
+        def __init__(self) -> None:
+            self.limits = limits
+            super().__init__()
+
+        def _do_request(self, method: str, endpoint: str, **options: Any) -> Any:
+            return super()._do_request(method, endpoint, timeout=self.limits, **options)
+
+    return Client()

@@ -1,0 +1,133 @@
+"""What a sweep is asked for, and whether its trials could run."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from distributed.sweep.choices import SchedulerName, SearchName
+from siamese.config.recipe import Recipe, with_settings
+from siamese.config.search_space import Space
+from siamese.data.dataset import TrainingData
+from siamese.data.pair import Pair
+from siamese.errors import UserError
+from siamese.training.execution import Execution, check_shares
+from siamese.training.preparation import prepare
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Says what a sweep searches and how; a resumed one keeps all but the number of trials.
+
+    Attributes:
+        recipe: the settings that are not searched; its `evaluation.metric` ranks the trials.
+        space: the ranges of the others.
+        trials: how many; None: 16, or with a grid all.
+        search: how settings are suggested.
+        scheduler: which trials go on; see `distributed.sweep.schedulers`.
+        seed: of the search.
+        max_concurrent: trials at a time; None: as many as fit.
+    """
+
+    recipe: Recipe
+    space: Space
+    trials: int | None = None
+    search: SearchName = "random"
+    scheduler: SchedulerName = "asha"
+    seed: int = 1
+    max_concurrent: int | None = None
+
+    @property
+    def metric(self) -> str:
+        """Return the key of the metric that ranks the trials."""
+        return self.recipe.evaluation.metric
+
+    @property
+    def epochs(self) -> int:
+        """Count the epochs of the longest trial that is not stopped."""
+        key = "training.epochs"
+        ends = self.space.ranges[key].ends() if key in self.space.ranges else []
+        return max([self.recipe.training.epochs, *map(int, ends)])
+
+    def asked(self, execution: Execution, data_hash: str) -> dict[str, Any]:
+        """List what a resumed sweep must ask for again, as `sweep.json` has it."""
+        ranges = {
+            key: {"kind": type(values).__name__.lower(), **_listed(asdict(values))}
+            for key, values in self.space.ranges.items()
+        }
+        return {
+            "recipe": self.recipe.model_dump(mode="json"),
+            "space": ranges,
+            "search": self.search,
+            "scheduler": self.scheduler,
+            "seed": self.seed,
+            "workers_per_trial": execution.workers[1],
+            "data": data_hash,
+        }
+
+
+def trial_execution(execution: Execution) -> Execution:
+    """Say how each trial is carried out: by several workers, or in its own process.
+
+    Args:
+        execution: with `workers` of each trial; one worker is the trial's own process.
+    """
+    workers = execution.workers if execution.workers[1] > 1 else (0, 0)
+    return replace(
+        execution,
+        workers=workers,
+        # Population based training clones the checkpoints of whole epochs.
+        checkpoint_steps=execution.checkpoint_steps if workers[1] else None,
+        max_failures=2,
+    )
+
+
+def check_sweep(
+    sweep: Sweep, execution: Execution, groups: TrainingData, pairs: list[Pair]
+) -> None:
+    """Refuse what no trial, or not every trial, could do.
+
+    Args:
+        sweep: what is asked for.
+        execution: of each trial.
+        groups: to train on.
+        pairs: development pairs.
+
+    Raises:
+        UserError: names every problem.
+    """
+    if sweep.scheduler == "pbt" and execution.workers[1]:
+        raise UserError(
+            "--scheduler pbt clones trials of one process: leave --workers-per-trial out."
+        )
+    if sweep.scheduler == "pbt" and sweep.max_concurrent:
+        raise UserError(
+            "--max-concurrent with --scheduler pbt: a population takes turns on the CPUs that are "
+            "there. Leave it out; --trial-cpus says how many fit."
+        )
+    problems: dict[str, None] = {}
+    for recipe in _recipes_at_the_ends(sweep):
+        try:
+            check_shares(recipe, (execution.workers[1] and 1, execution.workers[1]))
+            prepare(recipe, groups, pairs, vectors=False)
+        except UserError as error:
+            problems[str(error)] = None
+    if problems:
+        raise UserError("some trials could not run:\n" + "\n".join(f"  {p}" for p in problems))
+
+
+def _recipes_at_the_ends(sweep: Sweep) -> Iterator[Recipe]:
+    """Yield the recipe, and those with one setting at an end of its range."""
+    for settings in ({}, *sweep.space.ends()):
+        try:
+            yield with_settings(sweep.recipe, settings)
+        except ValidationError:
+            continue  # with the recipe's own other settings; the space itself was checked
+
+
+def _listed(value: Any) -> Any:
+    """Put lists in the place of tuples, as JSON has them."""
+    if isinstance(value, dict):
+        return {key: _listed(each) for key, each in value.items()}
+    return [_listed(each) for each in value] if isinstance(value, list | tuple) else value

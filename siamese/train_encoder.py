@@ -1,0 +1,198 @@
+"""Train an encoder in one call from Python."""
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from siamese.config.overrides import recipe_of
+from siamese.config.parts import load_part
+from siamese.config.recipe import Recipe
+from siamese.data.in_memory import data_set_of, pairs_of
+from siamese.encoder.sentence_encoder import SentenceEncoder
+from siamese.errors import UserError
+from siamese.storage.filesystem import absolute
+from siamese.storage.folder import Folder
+from siamese.training.execution import Execution, check_execution, check_shares
+from siamese.training.parts import Parts
+from siamese.training.preparation import prepare, print_data, read_data
+from siamese.training.run_folder import Existing, RunFolder
+from siamese.training.training_run import Here, Place, TrainingRun
+
+
+def train(
+    groups: Any,
+    dev: Any,
+    recipe: Recipe | str | Path = "default",
+    run: str | Path | None = None,
+    *,
+    existing: Existing = "refuse",
+    execution: Execution | None = None,
+    evaluator: Any = None,
+    trackers: Iterable[Any] | None = None,
+    **overrides: Any,
+) -> SentenceEncoder:
+    """Train a sentence encoder on groups of paraphrases, in this process.
+
+    What `siamese train` does is this call; `distributed.train` is the same on Ray.
+
+    Args:
+        groups: texts that mean the same, as `{id: [texts]}`, as lists of texts, or as a pandas
+            frame of labelled pairs; or a file, several, or a data set of `siamese shard`.
+        dev: labelled pairs, which pick the best epoch and the threshold: a file, a list of
+            `(text1, text2, label)`, or a pandas frame.
+        recipe: the name of an embedded recipe (`default`, `fast`, `best`, `seed`), a YAML file, or
+            a `Recipe`.
+        run: a folder or URI for the run, whose model of the best epoch is `RUN/best`; None: a
+            temporary folder, which is removed.
+        existing: what to do with a run that is there: `refuse` it, `resume` it from its last
+            checkpoint, or start `fresh` in its place.
+        execution: how the run is carried out; nothing in it changes what comes of it.
+        evaluator: an object of your own, in the place of the recipe's; see
+            `siamese.evaluation.evaluators`.
+        trackers: where figures go besides `metrics.jsonl`: names, and objects of your own; see
+            `siamese.training.trackers`. None: those of `execution`.
+        **overrides: other values for settings of the recipe: `epochs=3` (the name alone, if only
+            one section has it), `loss__scale=25`, `**{"loss.scale": 25}` or `loss={"scale": 25}`.
+            `loss` may also be an object of your own; see `siamese.training.losses`.
+
+    Returns:
+        The encoder of the best epoch.
+
+    Raises:
+        UserError: the groups, the pairs, a setting or the run folder cannot be used.
+        RunError: the run failed through no mistake of yours.
+
+    Example:
+        On the embedded sample, with a small encoder, in seconds:
+
+        >>> import json
+        >>> from siamese import train
+        >>> with open("data/siamese/df_train.json", encoding="utf-8") as file:
+        ...     groups = json.load(file)  # {id: [texts that mean the same]}
+        >>> encoder = train(groups, "data/siamese/df_dev.txt", "fast", epochs=2, vectors="none",
+        ...                 embedding_dim=16, lstm_units=[16])
+        658 groups, 4,405 texts; 600 development pairs, 200 positive
+        ...
+        >>> encoder.encode(["短信提醒收费吗", "办短信通知要钱吗"]).shape
+        (2, 32)
+    """
+    execution = execution or Execution()
+    if execution.workers[1]:
+        raise UserError(
+            "siamese.train works in this process. With workers, call distributed.train."
+        )
+    parts = parts_of(evaluator, trackers, overrides)
+    return train_at(
+        Here(execution), groups, dev, recipe_of(recipe, overrides), run, existing, parts
+    )
+
+
+def train_at(
+    place: Place,
+    groups: Any,
+    dev: Any,
+    recipe: Recipe,
+    run: str | Path | None,
+    existing: Existing,
+    parts: Parts,
+) -> SentenceEncoder:
+    """Train at a place; everything is checked before the run folder is touched.
+
+    Args:
+        place: this process, or a cluster.
+        groups: as in `train`.
+        dev: as in `train`.
+        recipe: every setting.
+        run: as in `train`.
+        existing: as in `train`.
+        parts: objects of the user's own.
+
+    Returns:
+        The encoder of the best epoch.
+
+    Raises:
+        UserError: see `train`.
+        RunError: see `train`.
+    """
+    with tempfile.TemporaryDirectory(prefix="siamese-") as temporary:
+        location = str(run) if run is not None else f"{temporary}/run"
+        check_execution(place.execution)
+        check_shares(recipe, place.execution.workers)
+        parts = parts.complete(recipe, place.execution)
+        folder = RunFolder.open(location)
+        folder.check(existing)
+        made = f"{temporary}/data"
+        data = data_set_of(groups, made)
+        if existing == "fresh" and absolute(data).startswith(f"{absolute(location)}/"):
+            raise UserError(
+                f"{data}: is in the run that would be replaced. Choose another run folder."
+            )
+        notes = place.check([] if data == made else [data], location)
+        pairs = pairs_of(dev)
+        read, summary = read_data(data, pairs, recipe)
+        if existing == "resume":
+            folder.check_same(recipe, summary)
+        print_data(summary, recipe)
+        for note in notes:
+            print(note, flush=True)
+        goes_on = existing == "resume" and folder.has_checkpoint()
+        prepared = prepare(recipe, read, pairs, vectors=not goes_on)
+        if prepared.coverage:
+            print(prepared.coverage)
+        if existing != "resume":
+            folder.start(recipe, summary, fresh=existing == "fresh")
+        if data == made:
+            data = _keep_data(made, folder)
+        place.carry_out(
+            TrainingRun(data, pairs, location, recipe, prepared, place.execution, parts), folder
+        )
+        return load_best(location)
+
+
+def _keep_data(made: str, folder: RunFolder) -> str:
+    """Move a data set that was made for the run into the run folder, where all workers read it."""
+    kept = folder.path / "data"
+    shutil.rmtree(kept, ignore_errors=True)  # of a run that is resumed: the same, or cut short
+    shutil.move(made, kept)
+    folder.publish()
+    return str(Folder(folder.location) / "data")
+
+
+def load_best(run: str) -> SentenceEncoder:
+    """Load the model of a run's best epoch.
+
+    Args:
+        run: the run folder, a path or URI.
+    """
+    best = Folder(run) / "best"
+    with tempfile.TemporaryDirectory(prefix="siamese-best-") as temporary:
+        for name in best.names():
+            with best.local_copy(name) as file:
+                shutil.copyfile(file, f"{temporary}/{name}")
+        return SentenceEncoder.load(temporary)
+
+
+def parts_of(evaluator: Any, trackers: Iterable[Any] | None, settings: dict[str, Any]) -> Parts:
+    """Gather the objects of the user's own.
+
+    Args:
+        evaluator: as in `train`.
+        trackers: as in `train`.
+        settings: the overrides of `train`; a loss that is an object is taken out.
+
+    Raises:
+        UserError: there is no tracker of a name.
+    """
+    loss = None
+    if "loss" in settings and not isinstance(settings["loss"], Mapping | str):
+        loss = settings.pop("loss")
+    if isinstance(trackers, str):
+        trackers = [trackers]
+    own = None
+    if trackers is not None:
+        own = tuple(
+            load_part("tracker", each)() if isinstance(each, str) else each for each in trackers
+        )
+    return Parts(loss, None if evaluator is None else (evaluator,), own)

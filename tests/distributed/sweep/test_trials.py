@@ -1,0 +1,74 @@
+"""What is kept of the trials of a sweep, and how they are ranked."""
+
+import pytest
+
+from distributed.sweep.folder import SweepFolder
+from distributed.sweep.schedulers import make_scheduler
+from distributed.sweep.trial_log import in_order
+from distributed.sweep.trials import Trials
+from siamese.config import metrics
+from siamese.config.metrics import Metric
+from siamese.config.recipe import Recipe
+from siamese.config.search_space import load_space
+
+
+@pytest.fixture
+def folder(tmp_path) -> SweepFolder:
+    folder = SweepFolder(str(tmp_path / "sweep"))
+    folder.start({}, Recipe(), fresh=False)
+    return folder
+
+
+def evaluation(epoch: int, **figures: float) -> dict[str, float]:
+    return {"epoch": epoch, "step": 10 * epoch, **figures}
+
+
+def three_trials(folder: SweepFolder) -> Trials:
+    trials = Trials(folder, "mrr", epochs=2)
+    for number, values in enumerate([(0.3, 0.2), (0.5,), (0.5, 0.1)]):
+        log = trials.begin({"loss.scale": 10 * number}, draws={})
+        for epoch, value in enumerate(values, start=1):
+            trials.evaluated(log, evaluation(epoch, mrr=value))
+    return trials
+
+
+def test_a_resumed_sweep_knows_what_a_killed_one_did(folder) -> None:
+    trials = three_trials(folder)
+    trials.end(trials.logs[0])
+    trials.end(trials.logs[0], "failed", "too late")  # it has ended
+    trials.stop(trials.logs[1])
+    trials.stop(trials.logs[2])
+    trials.change(trials.logs[2], {"loss.scale": 99})
+    again = Trials(folder, "mrr", epochs=2)
+    assert again.logs == trials.logs
+    assert [log.status for log in again.logs.values()] == ["finished", "stopped", "finished"]
+    assert again.logs[2].settings == {"loss.scale": 99}
+    assert again.seconds_before >= 0
+
+
+def test_evaluations_stay_in_the_order_in_which_they_were_reported(folder) -> None:
+    trials = Trials(folder, "mrr", epochs=2)
+    logs = [trials.begin({}, {}), trials.begin({}, {})]
+    for number, value in ((1, 0.1), (0, 0.2), (1, 0.3)):
+        trials.evaluated(logs[number], evaluation(1, mrr=value))
+    expected = [(1, 0.1), (0, 0.2), (1, 0.3)]
+    for each in (trials, Trials(folder, "mrr", epochs=2)):
+        assert [(n, e["mrr"]) for n, e in in_order(each.logs)] == expected
+
+
+def test_the_best_is_the_highest_and_equal_ones_are_ranked_by_number(folder) -> None:
+    trials = three_trials(folder)
+    assert [log.number for log in trials.ranked()] == [1, 2, 0]
+    trials.end(trials.logs[1], "failed", "of something")
+    assert [log.number for log in trials.ranked()] == [2, 0]
+    assert trials.value(trials.logs[1]) is None
+
+
+def test_a_metric_of_which_less_is_better_turns_everything_round(folder, monkeypatch) -> None:
+    monkeypatch.setattr(metrics, "METRICS", {"mrr": Metric("mrr", "error", False)})
+    trials = three_trials(folder)
+    assert [log.number for log in trials.ranked()] == [2, 0, 1]
+    assert trials.value(trials.logs[0]) == 0.2
+    space = load_space("default", Recipe())
+    assert make_scheduler("asha", "mrr", 5, space, 1)._metric_op == -1
+    assert make_scheduler("asha", "roc_auc", 5, space, 1)._metric_op == 1
