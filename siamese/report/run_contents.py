@@ -1,5 +1,6 @@
 """Read all of a run that its report shows."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,7 @@ def _check_figures(folder: RunFolder, contents: RunContents) -> None:
         (folder.best / "metrics.json", contents.encoder.metrics, (*figures, *AT_THRESHOLD)),
     ):
         for key in keys:
-            if not isinstance(found.get(key), int | float):
+            if not isinstance(found.get(key), int | float) or not math.isfinite(found[key]):
                 at = f" of step {found['step']}" if "step" in found else ""
                 raise UserError(f"{where}: the figures{at} have no number `{key}`. {_AGAIN}")
 

@@ -123,16 +123,15 @@ def test_a_last_line_that_a_kill_cut_short_does_not_matter(run: RunFolder) -> No
         *(("evaluation", key) for key in ("epoch", "step", "train_seconds", "roc_auc", "accuracy")),
     ],
 )
-@pytest.mark.parametrize("is_missing", [True, False])
+@pytest.mark.parametrize("value", [None, "high", float("nan"), float("-inf")])
 def test_a_line_of_the_log_without_a_figure_is_named(
-    run: RunFolder, event: str, key: str, is_missing: bool
+    run: RunFolder, event: str, key: str, value: object
 ) -> None:
     lines = [json.loads(line) for line in run.metrics_file.read_text().splitlines()]
     broken = next(line for line in lines if line["event"] == event)
-    if is_missing:
+    broken[key] = value
+    if value is None:
         del broken[key]
-    else:
-        broken[key] = "high"
     run.metrics_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     with pytest.raises(UserError, match=rf"metrics\.jsonl: .*no number `{key}`"):
         read_run(run.path)
