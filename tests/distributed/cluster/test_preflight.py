@@ -22,6 +22,8 @@ from distributed.cluster import capacity, node_checks, preflight
 from distributed.cluster.preflight import Request
 from siamese.errors import UserError
 
+pytestmark = pytest.mark.cluster
+
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:

@@ -18,7 +18,6 @@ import yaml
 from faults import SAMPLE, SETTINGS, weights
 from ray.util.state import list_actors, list_placement_groups
 
-from distributed.sharding.shard import shard
 from distributed.sweep.command import Sweep, trial_execution, tune
 from distributed.sweep.folder import SweepFolder
 from distributed.sweep.trial_log import TrialLog, read_trials
@@ -26,15 +25,8 @@ from siamese import SentenceEncoder
 from siamese.config.recipe import load_recipe, with_settings
 from siamese.config.search_space import load_space
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("ignore")]
 DEV, TEST = SAMPLE / "df_dev.txt", SAMPLE / "df_test.txt"
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("tune") / "data"
-    shard([str(SAMPLE / "df_train.json")], str(folder))
-    return folder
 
 
 def command(data: Path, run: Path, space: Path | str, *options: str) -> list[str]:

@@ -18,7 +18,6 @@ import ray
 from faults import SAMPLE, SETTINGS, Running, chief, weights, workers
 from ray.cluster_utils import Cluster
 
-from distributed.sharding.shard import shard
 from distributed.training.command import train
 from distributed.training.keras_trainer import (
     KerasConfig,
@@ -29,14 +28,7 @@ from distributed.training.keras_trainer import (
 from siamese.config.recipe import load_recipe
 from siamese.training.execution import Execution
 
-pytestmark = pytest.mark.filterwarnings("ignore")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("faults") / "data"
-    shard([str(SAMPLE / "df_train.json")], str(folder))
-    return folder
+pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture(scope="module")
