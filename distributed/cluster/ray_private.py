@@ -68,7 +68,19 @@ def gpu_memory_mb(visible: str) -> int:
     return int(pynvml.nvmlDeviceGetMemoryInfo(handle).total) >> 20
 
 
-# --- the dashboard, and what Ray prints
+# --- which cluster, the dashboard, and what Ray prints
+
+
+def last_cluster_address() -> str | None:
+    """Return the `HOST:PORT` of the last cluster that was started on this machine, or None.
+
+    Ray keeps it in a file, also when that cluster was lost without `ray stop`. Nothing public reads
+    it. Without it: return None; Ray then tries to reach a lost cluster for minutes.
+    """
+    from ray._private.services import find_bootstrap_address
+
+    address: str | None = find_bootstrap_address(None)
+    return address
 
 
 def dashboard_note() -> str:

@@ -23,6 +23,8 @@ from distributed.cluster.preflight import Request
 from siamese.errors import UserError
 from siamese.training.execution import Execution
 
+pytestmark = pytest.mark.cluster
+
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:

@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 from paths import ROOT
 
+pytestmark = pytest.mark.cluster
+
 BIN = Path(sys.executable).parent
 TOKEN = "0123456789abcdef" * 4
 # A command that would run for days.

@@ -20,6 +20,8 @@ from siamese.data.shards import read_shards
 from siamese.data.sorted_runs import write_sorted_runs
 from siamese.errors import UserError
 
+pytestmark = pytest.mark.cluster
+
 PIECE_BYTES = 5000
 
 

@@ -18,7 +18,6 @@ import yaml
 from faults import SAMPLE, SETTINGS, weights
 from ray.util.state import list_actors, list_placement_groups
 
-from distributed.sharding.shard import shard
 from distributed.sweep.command import tune
 from distributed.sweep.folder import SweepFolder
 from distributed.sweep.sweep import Sweep, trial_execution
@@ -28,15 +27,8 @@ from siamese.config.recipe import load_recipe, with_settings
 from siamese.config.search_space import load_space
 from siamese.training.execution import Execution
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("ignore")]
 DEV, TEST = SAMPLE / "df_dev.txt", SAMPLE / "df_test.txt"
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("tune") / "data"
-    shard([str(SAMPLE / "df_train.json")], str(folder))
-    return folder
 
 
 def command(data: Path, run: Path, space: Path | str, *options: str) -> list[str]:

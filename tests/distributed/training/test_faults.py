@@ -19,7 +19,6 @@ from faults import SAMPLE, SETTINGS, Running, chief, weights, workers
 from ray.cluster_utils import Cluster
 
 import distributed
-from distributed.sharding.shard import shard
 from distributed.training.tf_config import (
     TfConfig,
     _set_tf_config,
@@ -28,14 +27,7 @@ from distributed.training.tf_config import (
 )
 from siamese.config.recipe import load_recipe
 
-pytestmark = pytest.mark.filterwarnings("ignore")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("faults") / "data"
-    shard([str(SAMPLE / "df_train.json")], str(folder))
-    return folder
+pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture(scope="module")

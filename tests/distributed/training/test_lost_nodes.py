@@ -1,29 +1,23 @@
 """A node that is lost costs time, and changes nothing of what comes out.
 
-These tests wait for Ray to notice that a node is gone, so they take more than a minute each.
+These tests wait for Ray to notice that a node is gone and start the workers twice, so they take half
+a minute each.
 """
 
-from pathlib import Path
-
 import pytest
-from faults import SAMPLE, Running, weights
+from faults import Running, weights
 from ray.cluster_utils import Cluster
 
-from distributed.sharding.shard import shard
-
-pytestmark = pytest.mark.filterwarnings("ignore")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("nodes") / "data"
-    shard([str(SAMPLE / "df_train.json")], str(folder))
-    return folder
+pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture
-def cluster():
+def cluster(monkeypatch):
     """A head with 2 CPUs, each time anew: Ray counts nodes that were lost for some time."""
+    # Ray gives up a node that was silent five times, 3 s apart, and Ray Train waits 20 s for
+    # workers on a node that is gone.
+    monkeypatch.setenv("RAY_health_check_period_ms", "500")
+    monkeypatch.setenv("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "5")
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
     yield cluster
     cluster.shutdown()

@@ -4,7 +4,10 @@ import subprocess
 import sys
 import time
 
+import pytest
 from paths import ROOT
+
+pytestmark = pytest.mark.cluster  # it measures time
 
 BEGIN = """
 import time
