@@ -1,4 +1,4 @@
-"""README.md and docs/: every command that needs no cluster of machines runs, and prints what is shown.
+"""README.md and docs/: what needs no cluster of machines runs, and prints what is shown.
 
 Takes minutes: it trains, searches and encodes on the embedded sample as a newcomer would.
 """

@@ -1,7 +1,7 @@
 """A node that is lost costs time, and changes nothing of what comes out.
 
-These tests wait for Ray to notice that a node is gone and start the workers twice, so they take half
-a minute each.
+These tests wait for Ray to notice that a node is gone and start the workers twice, so they take
+half a minute each.
 """
 
 import pytest
