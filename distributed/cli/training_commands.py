@@ -86,7 +86,7 @@ def train(
     """Train an encoder."""
     import distributed
     import siamese
-    from siamese.config.recipe import load_recipe
+    from siamese.config.loading import load_recipe
     from siamese.data.shards import read_manifest
     from siamese.storage.folder import Folder
     from siamese.training.execution import Execution, parse_workers
@@ -212,7 +212,7 @@ def tune(
     from distributed.sweep.command import Afterwards
     from distributed.sweep.command import tune as start
     from distributed.sweep.sweep import Sweep, trial_execution
-    from siamese.config.recipe import load_recipe
+    from siamese.config.loading import load_recipe
     from siamese.config.search_space import load_space
     from siamese.training.execution import Execution, parse_workers
 

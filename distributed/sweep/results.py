@@ -13,8 +13,9 @@ from distributed.sweep.sweep import Sweep
 from distributed.sweep.threshold import threshold_note
 from distributed.sweep.trial_log import TrialLog, ranking
 from distributed.sweep.trials import Trials
+from siamese.config.loading import with_settings
 from siamese.config.metrics import METRICS, metric_of
-from siamese.config.recipe import Recipe, with_settings
+from siamese.config.recipe import Recipe
 from siamese.data.pair import Pair
 from siamese.errors import UserError
 from siamese.storage.atomic import read_json, replacing, replacing_folder, write_json

@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from distributed.sweep.choices import SchedulerName, SearchName
-from siamese.config.recipe import Recipe, with_settings
+from siamese.config.loading import with_settings
+from siamese.config.recipe import Recipe
 from siamese.config.search_space import Space
 from siamese.data.dataset import TrainingData
 from siamese.data.pair import Pair

@@ -12,7 +12,8 @@ from ray import tune
 
 from distributed.sweep.shared import Shared
 from distributed.training.launch import launch
-from siamese.config.recipe import Recipe, with_settings
+from siamese.config.loading import with_settings
+from siamese.config.recipe import Recipe
 from siamese.data.dataset import TrainingData
 from siamese.data.pair import Pair
 from siamese.data.shards import read_shards

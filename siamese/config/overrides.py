@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from siamese.config.recipe import Recipe, explain, load_recipe, setting_keys, with_settings
+from siamese.config.loading import explain, load_recipe, with_settings
+from siamese.config.recipe import Recipe, setting_keys
 from siamese.config.yaml_files import nearest
 from siamese.errors import UserError
 

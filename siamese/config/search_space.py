@@ -13,8 +13,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from siamese.config.loading import explain, with_settings
 from siamese.config.ranges import Draw, Range, is_range, parse_range
-from siamese.config.recipe import Recipe, explain, setting_keys, with_settings
+from siamese.config.recipe import Recipe, setting_keys
 from siamese.config.yaml_files import nearest, read_settings
 from siamese.errors import UserError
 

@@ -11,7 +11,8 @@ MODEL/manifest.json     checksums; a folder without it is not a model folder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from siamese.config.recipe import Recipe, load_recipe
+from siamese.config.loading import load_recipe
+from siamese.config.recipe import Recipe
 from siamese.encoder.model_card import model_card
 from siamese.encoder.weights import Weights, read_weights
 from siamese.errors import UserError

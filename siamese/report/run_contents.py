@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from siamese.config.recipe import Recipe, load_recipe
+from siamese.config.loading import load_recipe
+from siamese.config.recipe import Recipe
 from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.errors import UserError
 from siamese.evaluation.pair_metrics import evaluate_scores

@@ -23,7 +23,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from siamese.config.recipe import Recipe, load_recipe
+from siamese.config.loading import load_recipe
+from siamese.config.recipe import Recipe
 from siamese.data.pair import Pair
 from siamese.errors import UserError
 from siamese.storage.atomic import read_json, replacing, write_json

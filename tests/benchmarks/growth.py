@@ -18,7 +18,8 @@ import numpy as np
 from measured import seconds, show
 from sharding import make_input, shard
 
-from siamese.config.recipe import Recipe, load_recipe
+from siamese.config.loading import load_recipe
+from siamese.config.recipe import Recipe
 from siamese.data.batching import Batch
 from siamese.data.pair import Pair
 from siamese.encoder.bilstm_keras import build_encoder

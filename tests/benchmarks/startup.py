@@ -25,7 +25,7 @@ import numpy as np
 from measured import seconds, show
 
 from distributed.sharding.shard import shard
-from siamese.config.recipe import load_recipe
+from siamese.config.loading import load_recipe
 from siamese.data.reading import read_texts
 from siamese.encoder.bilstm_keras import build_encoder
 from siamese.encoder.sentence_encoder import SentenceEncoder

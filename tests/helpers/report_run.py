@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from siamese.config.recipe import Recipe, load_recipe
+from siamese.config.loading import load_recipe
+from siamese.config.recipe import Recipe
 from siamese.data.pair import Pair
 from siamese.encoder.bilstm_keras import build_encoder
 from siamese.encoder.sentence_encoder import SentenceEncoder

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from siamese.config.recipe import load_recipe
+from siamese.config.loading import load_recipe
 from siamese.data.dataset import TrainingData
 from siamese.data.group import Group
 from siamese.data.pair import Pair

@@ -18,8 +18,8 @@ from tiny_run import weights as weights_of_run
 import siamese
 import siamese.train_encoder
 from siamese import SentenceEncoder, UserError
+from siamese.config.loading import load_recipe
 from siamese.config.metrics import Metric
-from siamese.config.recipe import load_recipe
 from siamese.data.in_memory import data_set_of
 from siamese.train_encoder import parts_of
 from siamese.training.execution import Execution

@@ -5,7 +5,7 @@ from tiny_run import DATA, PAIRS, TINY
 
 import distributed.cluster.gpu_memory
 from distributed.cluster.gpu_memory import CONTEXT_MB, cap_worker_memory, share_of
-from siamese.config.recipe import load_recipe
+from siamese.config.loading import load_recipe
 from siamese.encoder.keras_tf import tf
 from siamese.errors import UserError
 from siamese.training.context import LocalContext

@@ -23,7 +23,7 @@ from distributed.sweep.folder import SweepFolder
 from distributed.sweep.sweep import Sweep, trial_execution
 from distributed.sweep.trial_log import TrialLog, read_trials
 from siamese import SentenceEncoder
-from siamese.config.recipe import load_recipe, with_settings
+from siamese.config.loading import load_recipe, with_settings
 from siamese.config.search_space import load_space
 from siamese.training.execution import Execution
 

@@ -10,7 +10,8 @@ from report_run import Page
 from distributed.sweep.folder import SweepFolder
 from distributed.sweep.report import epochs_saved, write_sweep_report
 from distributed.sweep.trial_log import TrialLog, ranking
-from siamese.config.recipe import Recipe, load_recipe
+from siamese.config.loading import load_recipe
+from siamese.config.recipe import Recipe
 from siamese.config.search_space import Space, load_space
 
 ERROR = 'RuntimeError: <b>no</b> "room"\x1b[31m'

@@ -25,7 +25,7 @@ from distributed.training.tf_config import (
     _TfConfigBackend,
     free_address,
 )
-from siamese.config.recipe import load_recipe
+from siamese.config.loading import load_recipe
 
 pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("ignore")]
 

@@ -13,7 +13,7 @@ from distributed.training import train_encoder
 from siamese import UserError
 from siamese.training.execution import Execution
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("ignore")]
 TEXTS = {group.id: list(group.texts) for group in GROUPS}
 DEV = [(pair.text1, pair.text2, pair.label) for pair in PAIRS]
 TINY = {

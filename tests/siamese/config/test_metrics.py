@@ -3,8 +3,8 @@
 import pytest
 
 from siamese import UserError
+from siamese.config.loading import load_recipe
 from siamese.config.metrics import METRICS, Metric, metric_of
-from siamese.config.recipe import load_recipe
 
 
 def test_a_metric_knows_which_way_is_better() -> None:

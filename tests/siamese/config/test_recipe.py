@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from siamese.config.recipe import Recipe, load_recipe
+from siamese.config.loading import load_recipe
+from siamese.config.recipe import Recipe
 from siamese.config.yaml_files import embedded_names
 from siamese.errors import UserError
 

@@ -8,8 +8,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from siamese.config.loading import load_recipe, with_settings
 from siamese.config.ranges import RandomDraw
-from siamese.config.recipe import Recipe, load_recipe, setting_keys, with_settings
+from siamese.config.recipe import Recipe, setting_keys
 from siamese.config.search_space import load_space
 from siamese.config.yaml_files import embedded_names
 from siamese.errors import UserError

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siamese import SentenceEncoder, UserError
-from siamese.config.recipe import load_recipe
+from siamese.config.loading import load_recipe
 from siamese.encoder.bilstm_keras import build_encoder
 from siamese.encoder.keras_tf import keras, tf
 from siamese.encoder.model_folder import CHECKED_FILES

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from report_run import make_pairs, make_run
 
-from siamese.config.recipe import load_recipe
+from siamese.config.loading import load_recipe
 from siamese.errors import UserError
 from siamese.report.run_contents import read_run
 from siamese.report.run_report import write_report

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from report_run import EVIL, Page, make_pairs, make_run
 
-from siamese.config.recipe import load_recipe
+from siamese.config.loading import load_recipe
 from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.report.run_report import write_report
 from siamese.training.run_folder import RunFolder

@@ -7,7 +7,7 @@ import fsspec
 import pytest
 from tiny_run import DATA, PAIRS, TINY, KilledError, run_in, weights
 
-from siamese.config.recipe import load_recipe
+from siamese.config.loading import load_recipe
 from siamese.data.sampling import sample_rows
 from siamese.errors import UserError
 from siamese.storage.mirror import Mirror

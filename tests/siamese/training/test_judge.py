@@ -8,8 +8,8 @@ import pytest
 from tiny_run import PAIRS
 
 from siamese import SentenceEncoder, UserError
+from siamese.config.loading import load_recipe
 from siamese.config.metrics import Metric
-from siamese.config.recipe import load_recipe
 from siamese.encoder.bilstm_keras import build_encoder
 from siamese.encoder.weights import weights_of
 from siamese.evaluation.evaluators.retrieval import Retrieval

@@ -8,8 +8,9 @@ import pytest
 from tiny_run import DATA, GROUPS, PAIRS, TINY, KilledError, run_in, weights
 
 from siamese import SentenceEncoder, UserError
+from siamese.config.loading import load_recipe, with_settings
 from siamese.config.metrics import Metric
-from siamese.config.recipe import Recipe, load_recipe, with_settings
+from siamese.config.recipe import Recipe
 from siamese.data.dataset import TrainingData
 from siamese.data.group import Group
 from siamese.data.sampling import sample_rows

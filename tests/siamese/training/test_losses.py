@@ -9,7 +9,8 @@ from tiny_batch import batch_of
 from tiny_run import DATA, PAIRS, TINY
 
 from siamese import SentenceEncoder
-from siamese.config.recipe import Loss, Text, load_recipe, with_settings
+from siamese.config.loading import load_recipe, with_settings
+from siamese.config.recipe import Loss, Text
 from siamese.data.batching import NO_TEXT, Batch, make_batch
 from siamese.data.rows import Rows
 from siamese.encoder.keras_tf import keras, tf

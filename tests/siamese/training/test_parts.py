@@ -4,8 +4,8 @@ import cloudpickle
 import pytest
 
 from siamese import UserError
+from siamese.config.loading import load_recipe, with_settings
 from siamese.config.metrics import Metric
-from siamese.config.recipe import load_recipe, with_settings
 from siamese.training.execution import Execution
 from siamese.training.parts import Parts
 

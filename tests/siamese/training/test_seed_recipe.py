@@ -10,7 +10,7 @@ import pytest
 from lstm_by_hand import encode_by_hand
 from paths import SAMPLE
 
-from siamese.config.recipe import load_recipe
+from siamese.config.loading import load_recipe
 from siamese.data.batching import make_batch
 from siamese.data.cleaning import ReadingCounts
 from siamese.data.dataset import TrainingData

@@ -11,8 +11,9 @@ import pytest
 from tiny_run import TINY, run_in
 
 from siamese import UserError
+from siamese.config.loading import load_recipe
 from siamese.config.parts import part_names
-from siamese.config.recipe import flat_settings, load_recipe
+from siamese.config.recipe import flat_settings
 from siamese.encoder.keras_tf import tf
 from siamese.training.execution import Execution, check_execution
 from siamese.training.run_folder import RunFolder
