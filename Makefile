@@ -4,7 +4,7 @@ BIN := .venv/bin
 SAMPLE := data/siamese
 OUT := quickstart
 
-.PHONY: quickstart test test-clusters test-others check
+.PHONY: quickstart test test-clusters test-others check docs
 
 quickstart: .venv/installed
 	$(BIN)/siamese shard $(SAMPLE)/df_train.json --output $(OUT)/data --fresh
@@ -25,7 +25,7 @@ test: .venv/installed-test
 	$(MAKE) --jobs 2 --keep-going --output-sync=target test-clusters test-others
 
 test-clusters: .venv/installed-test
-	$(BIN)/python -m pytest -m cluster tests/distributed
+	$(BIN)/python -m pytest -m cluster
 
 test-others: .venv/installed-test
 	nice -n 19 $(BIN)/python -m pytest -m "not cluster"
@@ -34,6 +34,10 @@ check: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Runs every command of README.md and docs/, and writes what it prints below it.
+docs: .venv/installed
+	$(BIN)/python docs/outputs.py
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
