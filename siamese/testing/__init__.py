@@ -13,7 +13,7 @@ Each kind of part has a check of all laws that concern it, and a module with a f
 law. They raise `LawBroken`, which names the law and the numbers that differ. A check takes seconds.
 
 Example: a loss of your own.
-    >>> import tensorflow as tf
+    >>> from siamese.encoder.keras_tf import tf
     >>> from siamese.testing import check_loss
     >>>
     >>> class Triplet:
