@@ -24,8 +24,11 @@ quickstart: .venv/installed
 test: .venv/installed-test
 	$(MAKE) --jobs 2 --keep-going --output-sync=target test-clusters test-others
 
+# A request of Ray's client to a cluster that is gone ends the process after 60 s: `_Exit(1)` in Ray's
+# RetryableGrpcClient, so no exception, no report of pytest's, no stack. Ray's one line about it goes to
+# file descriptor 2, which pytest captures and loses; `--capture=sys` lets the line through.
 test-clusters: .venv/installed-test
-	$(BIN)/python -m pytest -m cluster
+	$(BIN)/python -m pytest -m cluster --capture=sys
 
 test-others: .venv/installed-test
 	nice -n 19 $(BIN)/python -m pytest -m "not cluster"
