@@ -43,6 +43,8 @@ _BLOCK = re.compile(
 _SHOWN = re.compile(r"<!-- shown: (\d+) (\d+) -->")
 # A number with what tells of the machine rather than of the result.
 _CLOCK = re.compile(r"[\d.,]+(?= (?:s|seconds|ms|minutes|min|MiB|\w+/s)\b)")
+# What the machine has, which is another on another one.
+_MACHINE = re.compile(r"^\d+ nodes?, .*\n", re.MULTILINE)
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:e-?\d+)?")
 # How far a number with decimals may be from the one shown: processors add in another order, and
 # training carries that on.
@@ -136,7 +138,9 @@ def difference(shown: str, printed: str) -> str:
 
     Durations, rates and sizes in memory are not compared, numbers with decimals to `TOLERANCE`.
     """
-    ours, theirs = (_CLOCK.sub("#", text).splitlines() for text in (shown, printed))
+    ours, theirs = (
+        _CLOCK.sub("#", _MACHINE.sub("", text)).splitlines() for text in (shown, printed)
+    )
     if len(ours) != len(theirs):
         return f"shown are {len(ours)} lines, printed {len(theirs)}:\n{printed}"
     for one, other in zip(ours, theirs, strict=True):
