@@ -135,6 +135,7 @@ class Reporter:
     def __init__(self, monitor: Any) -> None:
         self._monitor = monitor
         self._units = 0
+        self._note = ""
         self._sent = 0.0
 
     def line(self, text: str) -> None:
@@ -153,9 +154,13 @@ class Reporter:
     def advance(self, n: int, note: str = "") -> None:
         """Report so many units more, now and then."""
         self._units += n
+        self._note = note
         if time.monotonic() - self._sent >= POLL_EVERY:
-            self._monitor.report.remote("advance", (self._units, note))
-            self._units, self._sent = 0, time.monotonic()
+            self._send_units()
+
+    def _send_units(self) -> None:
+        self._monitor.report.remote("advance", (self._units, self._note))
+        self._units, self._sent = 0, time.monotonic()
 
     def check(self) -> None:
         """Raise `RayError` if the monitor is gone, and so the driver."""
@@ -168,5 +173,7 @@ class Reporter:
             self._sent = time.monotonic()
 
     def end(self) -> None:
-        """End the piece of work."""
+        """End the piece of work; what was not reported yet comes first: a notebook's bar stays."""
+        if self._units:
+            self._send_units()
         self._monitor.report.remote("end")
