@@ -56,7 +56,9 @@ def vectors(
     inputs: Inputs,
     output: Annotated[
         str,
-        typer.Option(help="a file in word2vec's text format, a path or URI", rich_help_panel=RESULTS)
+        typer.Option(
+            help="a file in word2vec's text format, a path or URI", rich_help_panel=RESULTS
+        ),
     ],
     dim: Annotated[
         int, typer.Option(help="numbers in a vector", min=1, rich_help_panel=WHAT)
@@ -80,5 +82,3 @@ def vectors(
     with saving(output) as beside:
         save_vectors(beside, trained)
     print(f"{len(trained):,} characters, {dim} numbers each: {output}")
-
-

@@ -12,15 +12,14 @@ from siamese.storage.output import saving
 from siamese.text.vocabulary import count_cut
 
 
-def encode_file(
-    model: str | Path, source: str, output: str | Path, normalize: bool = False
-) -> str:
+def encode_file(model: str | Path, source: str, output: str | Path, normalize: bool = False) -> str:
     """Encode every text of a file, in its order.
 
     Args:
         model: the model folder, a path or URI.
         source: texts, in any accepted format.
-        output: a path or URI for a Parquet file with the columns `text` and `embedding`, float32 `[dim]`.
+        output: the path or URI of a Parquet file with the columns `text` and `embedding`, float32
+            `[dim]`.
         normalize: scale embeddings to unit length.
 
     Returns:

@@ -23,7 +23,7 @@ def path_of(location: str | Path) -> Path | None:
             URI that lost a slash, which would be taken for a folder named `s3:`.
     """
     text = str(location)
-    scheme, colon, rest = text.partition(":")
+    scheme, colon, _ = text.partition(":")
     if scheme.lower() == "file" and colon:
         parts = urlsplit(text)
         if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
