@@ -190,14 +190,15 @@ def package_limit() -> int:
     return int(GCS_STORAGE_MAX_SIZE)
 
 
-def package_files(root: Path) -> dict[Path, int]:
-    """List the files of a working directory that Ray uploads, with their sizes in bytes.
+def package_files(root: Path, leave_out: Callable[[Path], bool]) -> dict[Path, int]:
+    """List the files and folders of a working directory that Ray uploads, with sizes in bytes.
 
     What `.gitignore` and `.rayignore` name is left out by Ray's own reading of them, which no
     public function shares. Without it: count all files, and let `.gitignore` matter no more.
 
     Args:
         root: the folder, absolute.
+        leave_out: says of a file or folder whether it is not to be uploaded either.
     """
     from ray._private.ray_constants import get_runtime_env_default_excludes
     from ray._private.runtime_env.packaging import _dir_travel, _get_excludes
@@ -205,10 +206,9 @@ def package_files(root: Path) -> dict[Path, int]:
     sizes: dict[Path, int] = {}
 
     def add(path: Path) -> None:
-        if path.is_file():
-            sizes[path] = path.stat().st_size
+        sizes[path] = path.stat().st_size if path.is_file() else 0
 
-    excludes = [_get_excludes(root, get_runtime_env_default_excludes())]
+    excludes = [_get_excludes(root, get_runtime_env_default_excludes()), leave_out]
     _dir_travel(root, excludes, add, include_gitignore=True)
     return sizes
 
