@@ -9,7 +9,6 @@ SWEEP/trials.csv best_recipe.yaml best/ sweep.html pictures/ test.json refit/   
 """
 
 import json
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from siamese.storage.atomic import read_json, replacing, write_json
 from siamese.storage.filesystem import local_path
 from siamese.storage.folder import Folder
 from siamese.storage.mirror import Mirror
+from siamese.storage.ownership import clear_folder, is_used
 from siamese.training.run_folder import Existing, differences
 
 
@@ -58,8 +58,7 @@ class SweepFolder:
             UserError: it exists and is to be refused, is to be resumed and holds no sweep, or is
                 to be replaced and holds something that is not a sweep.
         """
-        used = self.path.is_file() or (self.path.is_dir() and any(self.path.iterdir()))
-        used = used or (self._mirror is not None and self._mirror.has(""))
+        used = is_used(self.path) or (self._mirror is not None and self._mirror.has(""))
         if existing == "resume":
             if not self.asked_file.is_file():
                 raise UserError(f"{self.location}: holds no sweep to resume. Leave out --resume.")
@@ -90,7 +89,7 @@ class SweepFolder:
     def start(self, asked: dict[str, Any], recipe: Recipe, fresh: bool) -> None:
         """Begin a sweep, in the place of an older one if `fresh`."""
         if fresh and self.path.exists():
-            shutil.rmtree(self.path.resolve())
+            clear_folder(self.path)
             if self._mirror:
                 self._mirror.remove()
         self.path.mkdir(parents=True, exist_ok=True)
