@@ -23,6 +23,9 @@ from siamese.storage.mirror import Mirror
 from siamese.storage.ownership import clear_folder, is_used
 from siamese.training.run_folder import Existing, differences
 
+# Written in this order: a sweep has begun once what was asked for is there.
+_FIRST = ("recipe.yaml", "sweep.json")
+
 
 class SweepFolder:
     """Paths, events and results of one sweep; at a URI, by way of a local copy.
@@ -58,16 +61,18 @@ class SweepFolder:
             UserError: it exists and is to be refused, is to be resumed and holds no sweep, or is
                 to be replaced and holds something that is not a sweep.
         """
-        used = is_used(self.path) or (self._mirror is not None and self._mirror.has(""))
+        begun = self.asked_file.is_file()
+        used = begun or is_used(self.path, but=_FIRST)
+        used = used or (self._mirror is not None and self._mirror.is_used(but=_FIRST))
         if existing == "resume":
-            if not self.asked_file.is_file():
+            if not begun:
                 raise UserError(f"{self.location}: holds no sweep to resume. Leave out --resume.")
         elif existing == "refuse" and used:
             raise UserError(
                 f"{self.location}: exists already. Continue that sweep with --resume, replace it "
                 "with --fresh, or choose another --run folder."
             )
-        elif used and not self.asked_file.is_file():
+        elif used and not begun:
             raise UserError(
                 f"{self.location}: is not the folder of a sweep, so --fresh will not delete it. "
                 "Choose another --run folder."

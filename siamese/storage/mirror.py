@@ -28,10 +28,12 @@ class Mirror:
         self._copied: dict[str, tuple[int, int]] = {}
 
     def has(self, name: str) -> bool:
-        """Say whether there is such a file at the URI; with no name, any but who owns it."""
-        if name:
-            return bool(self._filesystem.exists(self._remote(name)))
-        return bool(self._remote_files())
+        """Say whether there is such a file at the URI."""
+        return bool(self._filesystem.exists(self._remote(name)))
+
+    def is_used(self, but: tuple[str, ...]) -> bool:
+        """Say whether there is anything at the URI; files of these names do not count."""
+        return any(name not in but for name in self._remote_files())
 
     def push(self) -> None:
         """Copy what has changed to the URI, and remove there what is no longer here.

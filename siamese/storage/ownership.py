@@ -53,11 +53,18 @@ def owning(location: str | Path, wait: float = 0.0, name: str | None = None) -> 
         yield
 
 
-def is_used(folder: Path) -> bool:
-    """Say whether there is anything at a path but a mark of ownership."""
-    return folder.is_file() or (
-        folder.is_dir() and any(each.name not in MARKS for each in folder.iterdir())
-    )
+def is_used(folder: Path, but: tuple[str, ...] = ()) -> bool:
+    """Say whether there is anything at a path.
+
+    Args:
+        folder: marks of ownership in it do not count.
+        but: neither do files of these names, whole or half-written.
+    """
+    if not folder.is_dir():
+        return folder.is_file()
+    half_written = tuple(f".{name}." for name in but)
+    names = [path.name for path in folder.iterdir()]
+    return any(n not in (*MARKS, *but) and not n.startswith(half_written) for n in names)
 
 
 def clear_folder(folder: Path) -> None:

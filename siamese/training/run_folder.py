@@ -35,6 +35,8 @@ from siamese.training.checkpoint import (
     step_of,
 )
 
+# Written in this order: a run has begun once its recipe is there.
+_FIRST = ("data.json", "recipe.yaml")
 # What to do with a run folder that is there.
 Existing = Literal["refuse", "resume", "fresh"]
 
@@ -99,16 +101,18 @@ class RunFolder:
             UserError: it exists and is to be refused, is to be resumed and holds no run, or is to
                 be replaced and holds something that is not a run.
         """
-        used = is_used(self.path) or (self._mirror is not None and self._mirror.has(""))
+        begun = self.recipe_file.is_file()
+        used = begun or is_used(self.path, but=_FIRST)
+        used = used or (self._mirror is not None and self._mirror.is_used(but=_FIRST))
         if existing == "resume":
-            if not self.recipe_file.is_file():
+            if not begun:
                 raise UserError(f"{self.location}: holds no run to resume. Leave out --resume.")
         elif existing == "refuse" and used:
             raise UserError(
                 f"{self.location}: exists already. Continue that run with --resume, replace it "
                 "with --fresh, or choose another --run folder."
             )
-        elif used and not (self.recipe_file.is_file() and self.data_file.is_file()):
+        elif used and not (begun and self.data_file.is_file()):
             raise UserError(
                 f"{self.location}: is not the folder of a run, so --fresh will not delete it. "
                 "Choose another --run folder."

@@ -239,6 +239,6 @@ class TestLease:
 
         with owning(uri):
             mirror = Mirror(Path("unused"), uri)
-            assert not mirror.has("")
+            assert not mirror.is_used(but=())
             mirror.remove()
             assert lease_of(uri)["pid"] == os.getpid()
