@@ -4,6 +4,7 @@ Damaged model folders are in `test_model.py`.
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import pytest
 from distributed.cli.main import main
 from distributed.sharding.shard import shard
 from siamese.config.recipe import Recipe
+from siamese.storage.ownership import owning
 from siamese.training.run_folder import RunFolder
 
 GBK = "怎么".encode("gbk")
@@ -246,6 +248,16 @@ class TestTrain:
     def test_bad_development_pairs_in_the_place_of_a_run(self, train, tmp_path, run, case):
         bad, fragments = bad_file(tmp_path, case)
         train("--fresh", dev=bad, run=run, fragments=fragments)
+
+    @pytest.mark.parametrize("option", [[], ["--resume"], ["--fresh"]], ids=str)
+    def test_a_run_or_a_sweep_that_another_process_is_at(
+        self, refused, train, run, data, dev, option
+    ):
+        fragments = [f"{run}: is in use by process {os.getpid()} on ", "Wait until"]
+        with owning(run):
+            train(*option, run=run, fragments=fragments)
+            sweep = ("tune", "--data", data, "--dev", dev, "--run", run)
+            refused(*sweep, *option, fragments=fragments)
 
     def test_development_pairs_without_negatives(self, train, tmp_path):
         pairs = write(tmp_path / "a.tsv", b"a\tb\t1\n")
