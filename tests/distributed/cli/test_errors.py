@@ -375,9 +375,11 @@ class TestTrain:
 
     def test_resume_of_nothing(self, train, tmp_path):
         (tmp_path / "empty").mkdir()
-        for name in ("none", "empty", "data", "dev.tsv"):
+        for name in ("none", "empty", "data"):
             run = tmp_path / name
             train("--resume", run=run, fragments=[f"{run}: holds no run to resume"])
+        run = tmp_path / "dev.tsv"
+        train("--resume", run=run, fragments=[f"{run}: is a file, not a folder"])
 
     def test_resume_with_other_settings(self, train, run):
         options = ("--resume", "--set", "loss.scale=12", "--set", "seed=7")
