@@ -9,6 +9,7 @@ SWEEP/trials.csv best_recipe.yaml best/ sweep.html pictures/ test.json refit/   
 """
 
 import json
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,13 @@ from siamese.training.run_folder import Existing, differences
 
 # Written in this order: a sweep has begun once what was asked for is there.
 _FIRST = ("recipe.yaml", "sweep.json")
+
+# The events, and what each of them tells.
+EVENTS: dict[str, dict[str, type]] = {
+    "start": {"trial": int, "settings": dict, "draws": dict},
+    "evaluation": {"trial": int, "figures": dict},
+    "end": {"trial": int, "status": str, "error": str},
+}
 
 
 class SweepFolder:
@@ -109,22 +117,42 @@ class SweepFolder:
             self._mirror.push()
 
     def log(self, event: str, trial: int, **values: Any) -> None:
-        """Append an event."""
+        """Append an event; it is on the disk when this returns."""
         line = json.dumps({"event": event, "trial": trial, **values}, ensure_ascii=False)
         with self.events_file.open("a", encoding="utf-8") as stream:
             stream.write(line + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
         self.publish()
 
     def events(self) -> Iterator[dict[str, Any]]:
-        """Yield the events so far; one that a kill cut short is left out, and cut off."""
+        """Yield the events so far; one that a kill cut short is left out, and cut off.
+
+        Raises:
+            UserError: an event is damaged; names its line.
+        """
         if not self.events_file.exists():
             return
-        text = self.events_file.read_text(encoding="utf-8")
-        whole = text[: text.rfind("\n") + 1]
-        if whole != text:
+        data = self.events_file.read_bytes()
+        whole = data[: data.rfind(b"\n") + 1]
+        if whole != data:
             with replacing(self.events_file) as beside:
-                beside.write_text(whole, encoding="utf-8")
-        yield from map(json.loads, whole.splitlines())
+                beside.write_bytes(whole)
+        begun = set()
+        for number, line in enumerate(whole.splitlines(), start=1):
+            try:
+                event = json.loads(line)
+                told = {key: type(event[key]) for key in EVENTS[event["event"]]}
+                if event["event"] == "start":
+                    begun.add(event["trial"])
+                if told != EVENTS[event["event"]] or event["trial"] not in begun:
+                    raise ValueError("not what a sweep writes")
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+                raise UserError(
+                    f"{self.events_file}, line {number}: damaged ({error}). Start the sweep afresh "
+                    "with --fresh."
+                ) from None
+            yield event
 
     def clean(self) -> None:
         """Remove what only a sweep that runs has a use for."""
