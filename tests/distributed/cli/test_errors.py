@@ -4,6 +4,7 @@ Damaged model folders are in `test_model.py`.
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import pytest
 from distributed.cli.main import main
 from distributed.sharding.shard import shard
 from siamese.config.recipe import Recipe
+from siamese.storage.ownership import owning
 from siamese.training.run_folder import RunFolder
 
 GBK = "怎么".encode("gbk")
@@ -247,6 +249,16 @@ class TestTrain:
         bad, fragments = bad_file(tmp_path, case)
         train("--fresh", dev=bad, run=run, fragments=fragments)
 
+    @pytest.mark.parametrize("option", [[], ["--resume"], ["--fresh"]], ids=str)
+    def test_a_run_or_a_sweep_that_another_process_is_at(
+        self, refused, train, run, data, dev, option
+    ):
+        fragments = [f"{run}: is in use by process {os.getpid()} on ", "Wait until"]
+        with owning(run):
+            train(*option, run=run, fragments=fragments)
+            sweep = ("tune", "--data", data, "--dev", dev, "--run", run)
+            refused(*sweep, *option, fragments=fragments)
+
     def test_development_pairs_without_negatives(self, train, tmp_path):
         pairs = write(tmp_path / "a.tsv", b"a\tb\t1\n")
         train(dev=pairs, fragments=["a.tsv", "no negative (label 0)"])
@@ -363,9 +375,11 @@ class TestTrain:
 
     def test_resume_of_nothing(self, train, tmp_path):
         (tmp_path / "empty").mkdir()
-        for name in ("none", "empty", "data", "dev.tsv"):
+        for name in ("none", "empty", "data"):
             run = tmp_path / name
             train("--resume", run=run, fragments=[f"{run}: holds no run to resume"])
+        run = tmp_path / "dev.tsv"
+        train("--resume", run=run, fragments=[f"{run}: is a file, not a folder"])
 
     def test_resume_with_other_settings(self, train, run):
         options = ("--resume", "--set", "loss.scale=12", "--set", "seed=7")
