@@ -15,6 +15,7 @@ from distributed.cluster.ray_private import (
     local_cluster,
     unlike_a_cluster,
 )
+from distributed.cluster.signals import keeping
 from siamese.errors import UserError
 
 _CONNECT_S = 3.0  # for a connection to the head of a cluster, and then for an answer
@@ -46,7 +47,8 @@ def connect(verbose: bool = False, object_store_memory: int | None = None) -> No
         return
     level = logging.INFO if verbose else logging.ERROR
     address = "local" if _is_gone() else None
-    with _keeping_sigterm(), _in_a_sentence():
+    # After a SIGTERM Ray would have the process end without a word.
+    with keeping(signal.SIGTERM), _in_a_sentence():
         try:
             ray.init(
                 address,
@@ -58,17 +60,6 @@ def connect(verbose: bool = False, object_store_memory: int | None = None) -> No
             ray.init(address, log_to_driver=verbose, logging_level=level)
     if not verbose:
         hush_lost_nodes()
-
-
-@contextmanager
-def _keeping_sigterm() -> Iterator[None]:
-    """Keep what this process does after a SIGTERM: Ray would have it end without a word."""
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
