@@ -3,6 +3,8 @@
 What is heavy is imported inside the commands, so that `--help` and wrong arguments answer at once.
 """
 
+import shutil
+
 import typer
 
 from distributed.cli import data_commands, job_commands, model_commands, training_commands
@@ -17,6 +19,8 @@ app = typer.Typer(
         "siamese evaluate run/best test.tsv",
     ),
     no_args_is_help=True,
+    # In few columns, the tables of rich leave `--recipe` as `--reci…`.
+    rich_markup_mode="rich" if shutil.get_terminal_size().columns >= 60 else None,
     pretty_exceptions_enable=False,
     add_completion=False,
 )

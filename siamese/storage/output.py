@@ -96,8 +96,12 @@ def saving(location: str | Path) -> Iterator[Path]:
     """
     path = path_of(location)
     if path is not None and (not path.exists() or _is_plain(path)):
-        with replacing(path.resolve()) as beside:
-            yield beside
+        try:
+            with replacing(path.resolve()) as beside:
+                yield beside
+        except OSError as error:  # of a full disk, which does not say where
+            error.filename = error.filename or str(location)
+            raise
         return
     with tempfile.TemporaryDirectory(prefix="siamese-output-") as temporary:
         begun = Path(temporary) / PurePosixPath(str(location)).name

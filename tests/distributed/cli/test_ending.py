@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,9 +38,11 @@ class RayTaskError(OSError):
         (RunError("lost"), 1, "error: lost"),
         (FileNotFoundError(2, "No such file", "x"), 2, "error: x: No such file"),
         (OSError("of a library"), 2, "error: of a library"),
-        (OSError(errno.ENOSPC, "No space left", "x"), 2, "error: x: No space left. Free space"),
-        (OSError(errno.EMFILE, "Too many open files"), 2, "error: Too many open files. Raise"),
-        (OSError(errno.EROFS, "Read-only", "x"), 2, "error: x: Read-only. Choose a folder"),
+        (OSError(errno.ENOSPC, "", "x"), 2, "error: x: No space left on device. Free space"),
+        (OSError("can't write (errno = 28)"), 2, "error: No space left on device. Free space"),
+        (shutil.Error([("a", "b", "[Errno 28] …")]), 2, "error: No space left on device. Free"),
+        (OSError(errno.EMFILE, ""), 2, "error: Too many open files. Raise"),
+        (OSError(errno.EROFS, "", "x"), 2, "error: x: Read-only file system. Choose a folder"),
         (RayTaskError(), 2, "error: /data/怎.json: Permission denied"),
         (MemoryError("8 GiB"), 1, "error: there is not enough memory (8 GiB)"),
         (KeyboardInterrupt(), 130, "stopped"),
