@@ -136,6 +136,7 @@ def _described(error: Exception) -> str:
 
 def _train(run: TrainingRun, reporter: Reporter, watchdog: Watchdog, monitor: Any) -> None:
     memory_mb = start_tensorflow(run.execution)
+    watchdog.heartbeat()
 
     from siamese.data.shards import read_shards
     from siamese.training.loop import fit
@@ -150,6 +151,7 @@ def _train(run: TrainingRun, reporter: Reporter, watchdog: Watchdog, monitor: An
     if context.rank == 0:
         _report_start(context, ray.get(monitor.begin.remote()), reporter)
     groups, _ = read_shards(run.data, verify=False)  # the driver has
+    watchdog.heartbeat()
     fit(context, run.recipe, groups, run.pairs, run.prepared, run.parts)
 
 
