@@ -61,4 +61,7 @@ if keras.backend.backend() != "tensorflow":
         f"{keras.backend.backend()} backend. Import siamese first, or set KERAS_BACKEND=tensorflow."
     )
 
+# The user's ~/.keras/keras.json may ask for another; weights of a recipe are the same everywhere.
+keras.config.set_floatx("float32")
+
 __all__ = ["keras", "tf"]
