@@ -14,7 +14,7 @@ import pytest
 import typer
 from paths import ROOT, SAMPLE
 
-from distributed.cli.ending import Terminated, ending_in_words
+from distributed.cli.ending import ending_in_words
 from siamese.data.shards import read_shards
 from siamese.errors import RunError, UserError
 
@@ -47,7 +47,6 @@ class RayTaskError(OSError):
         (MemoryError("8 GiB"), 1, "error: there is not enough memory (8 GiB)"),
         (KeyboardInterrupt(), 130, "stopped"),
         (KeyboardInterrupt("stopped; --resume continues it"), 130, "stopped; --resume"),
-        (Terminated(), 143, "stopped"),
         (typer.Exit(7), 7, ""),
     ],
 )
