@@ -65,7 +65,7 @@ def tune(
         RunError: every trial failed.
         KeyboardInterrupt: it was interrupted.
     """
-    with owning(run):
+    with owning(run, resumes=existing == "resume"):
         return _tune(
             data, dev, run, sweep, existing, execution or Execution(), afterwards or Afterwards()
         )
