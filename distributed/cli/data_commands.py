@@ -1,13 +1,11 @@
 """The commands that prepare data. As in `main.py`, what is heavy is imported inside them."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from distributed.cli.options import RESULTS, WHAT, Inputs, Seed
 from siamese.config.parts import part_names
-from siamese.errors import UserError
 
 
 def shard(
@@ -57,7 +55,10 @@ def shard(
 def vectors(
     inputs: Inputs,
     output: Annotated[
-        Path, typer.Option(help="a file in word2vec's text format", rich_help_panel=RESULTS)
+        str,
+        typer.Option(
+            help="a file in word2vec's text format, a path or URI", rich_help_panel=RESULTS
+        ),
     ],
     dim: Annotated[
         int, typer.Option(help="numbers in a vector", min=1, rich_help_panel=WHAT)
@@ -73,19 +74,11 @@ def vectors(
 ) -> None:
     """Train character vectors (word2vec) on the texts of any inputs."""
     from siamese.data.reading import read_texts
+    from siamese.storage.output import check_output, saving
     from siamese.text.word2vec import Again, save_vectors, train_vectors
 
-    check_file(output)
+    check_output(output)
     trained = train_vectors(Again(lambda: read_texts(inputs)), dim, seed, epochs, min_count)
-    save_vectors(output, trained)
+    with saving(output) as beside:
+        save_vectors(beside, trained)
     print(f"{len(trained):,} characters, {dim} numbers each: {output}")
-
-
-def check_file(path: Path | None) -> None:
-    """Refuse a file that cannot be written, before the work and not after it.
-
-    Raises:
-        UserError: it is a folder.
-    """
-    if path and path.is_dir():
-        raise UserError(f"{path}: is a folder. Give the name of a file.")

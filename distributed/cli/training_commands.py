@@ -1,6 +1,5 @@
 """The commands that train. As in `main.py`, what is heavy is imported inside them."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -109,9 +108,9 @@ def train(
     start = distributed.train if execution.workers[1] else siamese.train
     try:
         start(data, dev, settled, run, existing=do, execution=execution)
-    except KeyboardInterrupt:
-        print("stopped; --resume continues the run from its last checkpoint", file=sys.stderr)
-        raise typer.Exit(130) from None
+    except KeyboardInterrupt as stop:
+        stop.args = ("stopped; --resume continues the run from its last checkpoint",)
+        raise
     print(f"model: {Folder(run) / 'best'}")
 
 
@@ -235,7 +234,7 @@ def tune(
     afterwards = Afterwards(test, parse_workers(refit_workers) if refit else None)
     try:
         best = start(data, dev, run, sweep, do, execution, afterwards)
-    except KeyboardInterrupt:
-        print("stopped; --resume continues the sweep", file=sys.stderr)
-        raise typer.Exit(130) from None
+    except KeyboardInterrupt as stop:
+        stop.args = ("stopped; --resume continues the sweep",)
+        raise
     print(f"model: {best}")

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from pydantic import ValidationError
 from ray import tune
 
 from distributed.sweep.shared import Shared
 from distributed.training.launch import launch
-from siamese.config.loading import with_settings
+from siamese.config.loading import explain, with_settings
 from siamese.config.recipe import Recipe
 from siamese.data.dataset import TrainingData
 from siamese.data.pair import Pair
@@ -123,7 +124,10 @@ def run_trial(config: dict[str, Any], shared: Shared) -> None:
 
 
 def _train(settings: dict[str, Any], shared: Shared, location: str) -> None:
-    recipe = with_settings(shared.recipe, settings)
+    try:
+        recipe = with_settings(shared.recipe, settings)
+    except ValidationError as error:  # settings that do not go together
+        raise UserError("; ".join(explain(error))) from None
     folder = RunFolder.open(location)
     folder.start(recipe, shared.summary, fresh=False)
     if checkpoint := tune.get_checkpoint():

@@ -11,7 +11,12 @@ import numpy as np
 
 from siamese.config.recipe import Recipe
 from siamese.encoder.bilstm_numpy import Inference
-from siamese.encoder.model_folder import ModelContents, read_model_folder, write_model_folder
+from siamese.encoder.model_folder import (
+    ModelContents,
+    local_model,
+    read_model_folder,
+    write_model_folder,
+)
 from siamese.encoder.similarity import similarity_matrix
 from siamese.encoder.threads import cores, in_threads
 from siamese.encoder.weights import Weights, weights_of
@@ -207,10 +212,14 @@ class SentenceEncoder:
     def load(cls, folder: Path | str) -> "SentenceEncoder":
         """Load a model folder. Nothing in it is unpickled or run.
 
+        Args:
+            folder: a path, or a URI such as `s3://bucket/run/best`.
+
         Raises:
             UserError: a file is missing, or not what was saved.
         """
-        return cls(*read_model_folder(Path(folder)))
+        with local_model(folder) as here:
+            return cls(*read_model_folder(here))
 
 
 def _checked(sentences: Sequence[str]) -> list[str]:
