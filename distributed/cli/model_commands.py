@@ -44,15 +44,15 @@ def evaluate(
     if retrieval and threshold != "stored":
         raise UserError("--threshold has no effect with --retrieval, which ranks.")
     if retrieval:
-        title, note = "finding group mates among all texts", ""
-        metrics = judge_on_groups(model, pairs)
+        title = "finding group mates among all texts"
+        metrics, notes = judge_on_groups(model, pairs)
     else:
         title = f"threshold {threshold}"
-        metrics, note = judge_on_pairs(model, pairs, number)
+        metrics, notes = judge_on_pairs(model, pairs, number)
     if json_file:
         write_json(json_file, metrics)
     _print_metrics(metrics, title)
-    if note:
+    for note in notes:
         print(note)
 
 
@@ -63,11 +63,14 @@ def similarity(
 ) -> None:
     """Compare two sentences."""
     from siamese.encoder.sentence_encoder import SentenceEncoder
+    from siamese.text.notes import notes_on
 
     encoder = SentenceEncoder.load(model)
     value = encoder.similarity(text1, text2)
     answer = "similar" if value > encoder.threshold else "different"
     print(f"{value:.4f}  {answer} (threshold {encoder.threshold:.4f})")
+    for note in notes_on([text1, text2], encoder.vocabulary, encoder.recipe.text.max_length):
+        print(note)
 
 
 def encode(

@@ -9,7 +9,7 @@ from siamese.data.reading import read_texts
 from siamese.encoder.model_folder import check_model_folder
 from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.storage.atomic import replacing
-from siamese.text.vocabulary import count_cut
+from siamese.text.notes import notes_on
 
 
 def encode_file(model: Path, source: str, output: Path, normalize: bool = False) -> str:
@@ -22,7 +22,7 @@ def encode_file(model: Path, source: str, output: Path, normalize: bool = False)
         normalize: scale embeddings to unit length.
 
     Returns:
-        What was done, in one or two lines.
+        What was done, in a line, and a line each about texts that a user should know of.
 
     Raises:
         UserError: the model or the texts cannot be used.
@@ -35,7 +35,5 @@ def encode_file(model: Path, source: str, output: Path, normalize: bool = False)
     with replacing(output) as beside:
         pq.write_table(pa.table({"text": texts, "embedding": column}), beside)
     lines = [f"{len(texts):,} texts, {encoder.embedding_dim} numbers each: {output}"]
-    limit = encoder.recipe.text.max_length
-    if cut := count_cut(texts, limit):
-        lines.append(f"{cut:,} texts longer than {limit} characters were cut")
+    lines += notes_on(texts, encoder.vocabulary, encoder.recipe.text.max_length)
     return "\n".join(lines)
