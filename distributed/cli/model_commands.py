@@ -48,16 +48,16 @@ def evaluate(
         check_output(json_file)
     with local_model(model) as folder:
         if retrieval:
-            title, note = "finding group mates among all texts", ""
-            metrics = judge_on_groups(folder, pairs)
+            title = "finding group mates among all texts"
+            metrics, notes = judge_on_groups(folder, pairs)
         else:
             title = f"threshold {threshold}"
-            metrics, note = judge_on_pairs(folder, pairs, number)
+            metrics, notes = judge_on_pairs(folder, pairs, number)
     if json_file is not None:
         with saving(json_file) as beside:
             write_json(beside, metrics)
     _print_metrics(metrics, title)
-    if note:
+    for note in notes:
         print(note)
 
 
@@ -68,11 +68,14 @@ def similarity(
 ) -> None:
     """Compare two sentences."""
     from siamese.encoder.sentence_encoder import SentenceEncoder
+    from siamese.text.notes import notes_on
 
     encoder = SentenceEncoder.load(model)
     value = encoder.similarity(text1, text2)
     answer = "similar" if value > encoder.threshold else "different"
     print(f"{value:.4f}  {answer} (threshold {encoder.threshold:.4f})")
+    for note in notes_on([text1, text2], encoder.vocabulary, encoder.recipe.text.max_length):
+        print(note)
 
 
 def encode(

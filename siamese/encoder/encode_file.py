@@ -9,7 +9,7 @@ from siamese.data.reading import read_texts
 from siamese.encoder.model_folder import check_model_folder, local_model
 from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.storage.output import saving
-from siamese.text.vocabulary import count_cut
+from siamese.text.notes import notes_on
 
 
 def encode_file(model: str | Path, source: str, output: str | Path, normalize: bool = False) -> str:
@@ -23,7 +23,7 @@ def encode_file(model: str | Path, source: str, output: str | Path, normalize: b
         normalize: scale embeddings to unit length.
 
     Returns:
-        What was done, in one or two lines.
+        What was done, in a line, and a line each about texts that a user should know of.
 
     Raises:
         UserError: the model or the texts cannot be used.
@@ -37,7 +37,5 @@ def encode_file(model: str | Path, source: str, output: str | Path, normalize: b
     with saving(output) as beside:
         pq.write_table(pa.table({"text": texts, "embedding": column}), beside)
     lines = [f"{len(texts):,} texts, {encoder.embedding_dim} numbers each: {output}"]
-    limit = encoder.recipe.text.max_length
-    if cut := count_cut(texts, limit):
-        lines.append(f"{cut:,} texts longer than {limit} characters were cut")
+    lines += notes_on(texts, encoder.vocabulary, encoder.recipe.text.max_length)
     return "\n".join(lines)

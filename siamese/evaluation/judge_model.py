@@ -10,12 +10,12 @@ from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.evaluation.evaluators.retrieval import evaluate_retrieval
 from siamese.evaluation.pair_metrics import evaluate_scores, labels_of, pair_scores
 from siamese.progress import progress
-from siamese.text.vocabulary import count_cut
+from siamese.text.notes import notes_on
 
 
 def judge_on_pairs(
     model: Path, pairs: str, threshold: float | Literal["stored", "fit"]
-) -> tuple[dict[str, Any], str]:
+) -> tuple[dict[str, Any], list[str]]:
     """Judge a model on labelled pairs.
 
     Args:
@@ -25,7 +25,7 @@ def judge_on_pairs(
             `fit`s these pairs best.
 
     Returns:
-        The figures by name, and a note about texts that were cut, which may be empty.
+        The figures by name, and lines about texts that a user should know of.
 
     Raises:
         UserError: the model or the pairs cannot be used.
@@ -37,13 +37,11 @@ def judge_on_pairs(
     scores = pair_scores(labelled, encoder.encode, encoder.recipe.evaluation.similarity)
     metrics = evaluate_scores(scores, labels_of(labelled), used)
     texts = {text for pair in labelled for text in (pair.text1, pair.text2)}
-    limit = encoder.recipe.text.max_length
-    cut = count_cut(texts, limit)
-    note = f"{cut:,} texts longer than {limit} characters were cut" if cut else ""
-    return metrics.as_dict(), note
+    notes = notes_on(texts, encoder.vocabulary, encoder.recipe.text.max_length)
+    return metrics.as_dict(), notes
 
 
-def judge_on_groups(model: Path, groups: str) -> dict[str, Any]:
+def judge_on_groups(model: Path, groups: str) -> tuple[dict[str, Any], list[str]]:
     """Judge how well a model finds each text's group mates among all texts.
 
     Args:
@@ -51,7 +49,7 @@ def judge_on_groups(model: Path, groups: str) -> dict[str, Any]:
         groups: a file, glob, folder or URI of groups or of labelled pairs.
 
     Returns:
-        The figures by name.
+        The figures by name, and lines about texts that a user should know of.
 
     Raises:
         UserError: the model or the groups cannot be used.
@@ -61,6 +59,9 @@ def judge_on_groups(model: Path, groups: str) -> dict[str, Any]:
     encoder = SentenceEncoder.load(model)
     queries = len({text for group in found if len(group.texts) > 1 for text in group.texts})
     with progress("searching", queries, "queries") as advance:
-        return evaluate_retrieval(
+        metrics = evaluate_retrieval(
             found, encoder.encode, encoder.recipe.evaluation.similarity, advance
-        ).as_dict()
+        )
+    texts = {text for group in found for text in (*group.texts, *group.negatives)}
+    notes = notes_on(texts, encoder.vocabulary, encoder.recipe.text.max_length)
+    return metrics.as_dict(), notes
