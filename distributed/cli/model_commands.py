@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from distributed.cli.data_commands import check_file
-from distributed.cli.options import RESULTS, WHAT, Model
+from distributed.cli.options import RESULTS, WHAT, Encoding, Model
 from siamese.errors import UserError
 
 
@@ -34,6 +34,7 @@ def evaluate(
         Path | None,
         typer.Option("--json", help="write the metrics to this file", rich_help_panel=RESULTS),
     ] = None,
+    encoding: Encoding = None,
 ) -> None:
     """Judge a model on labelled pairs, or on finding paraphrases among all texts."""
     number = _threshold(threshold)
@@ -45,10 +46,10 @@ def evaluate(
         raise UserError("--threshold has no effect with --retrieval, which ranks.")
     if retrieval:
         title, note = "finding group mates among all texts", ""
-        metrics = judge_on_groups(model, pairs)
+        metrics = judge_on_groups(model, pairs, encoding)
     else:
         title = f"threshold {threshold}"
-        metrics, note = judge_on_pairs(model, pairs, number)
+        metrics, note = judge_on_pairs(model, pairs, number, encoding)
     if json_file:
         write_json(json_file, metrics)
     _print_metrics(metrics, title)
@@ -79,12 +80,13 @@ def encode(
     normalize: Annotated[
         bool, typer.Option("--normalize", help="to unit length", rich_help_panel=WHAT)
     ] = False,
+    encoding: Encoding = None,
 ) -> None:
     """Encode every text of a file."""
     from siamese.encoder.encode_file import encode_file
 
     check_file(output)
-    print(encode_file(model, source, output, normalize))
+    print(encode_file(model, source, output, normalize, encoding))
 
 
 def report(run: Annotated[Path, typer.Argument(help="the folder of a run")]) -> None:

@@ -12,7 +12,13 @@ from siamese.storage.atomic import replacing
 from siamese.text.vocabulary import count_cut
 
 
-def encode_file(model: Path, source: str, output: Path, normalize: bool = False) -> str:
+def encode_file(
+    model: Path,
+    source: str,
+    output: Path,
+    normalize: bool = False,
+    encoding: str | None = None,
+) -> str:
     """Encode every text of a file, in its order.
 
     Args:
@@ -20,6 +26,7 @@ def encode_file(model: Path, source: str, output: Path, normalize: bool = False)
         source: texts, in any accepted format.
         output: a Parquet file with the columns `text` and `embedding`, float32 `[dim]`.
         normalize: scale embeddings to unit length.
+        encoding: of the texts, as in `read_texts`.
 
     Returns:
         What was done, in one or two lines.
@@ -28,7 +35,7 @@ def encode_file(model: Path, source: str, output: Path, normalize: bool = False)
         UserError: the model or the texts cannot be used.
     """
     check_model_folder(model)
-    texts = list(read_texts([source]))
+    texts = list(read_texts([source], encoding=encoding))
     encoder = SentenceEncoder.load(model)
     embeddings = encoder.encode(texts, show_progress_bar=True, normalize_embeddings=normalize)
     column = pa.FixedSizeListArray.from_arrays(embeddings.ravel(), encoder.embedding_dim)
