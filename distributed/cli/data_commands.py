@@ -75,7 +75,8 @@ def vectors(
 ) -> None:
     """Train character vectors (word2vec) on the texts of any inputs."""
     from siamese.data.reading import Texts
-    from siamese.text.word2vec import save_vectors, train_vectors
+    from siamese.text.word2vec import train_vectors
+    from siamese.text.word2vec_file import save_vectors
 
     check_file(output)
     texts = Texts(inputs, encoding=encoding)

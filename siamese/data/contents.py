@@ -4,9 +4,9 @@ import sys
 from dataclasses import replace
 
 from siamese.data.data_file import DataFile
-from siamese.data.encodings import SAMPLE, UTF8, recognised, spoken
-from siamese.data.packed import packing_of
 from siamese.errors import UserError
+from siamese.storage.packed import packing_of
+from siamese.text.encodings import SAMPLE, UTF8, recognised, spoken
 
 # How files begin that are no data, whatever their names; and what to do instead.
 _NO_DATA = (

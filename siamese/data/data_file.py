@@ -9,9 +9,9 @@ from typing import BinaryIO, cast
 
 import fsspec
 
-from siamese.data.encodings import UTF8, as_utf8, spoken
-from siamese.data.packed import unpacked, without_suffix
 from siamese.errors import UserError
+from siamese.storage.packed import unpacked, without_suffix
+from siamese.text.encodings import UTF8, as_utf8, spoken
 
 BOM = b"\xef\xbb\xbf"
 # Bytes that are read at a time.
@@ -77,8 +77,7 @@ class DataFile:
 
     def open(self) -> BinaryIO:
         """Open for reading bytes of UTF-8, perhaps with BOMs; the caller closes it."""
-        stream = self.open_unpacked()
-        return stream if self.encoding == UTF8 else as_utf8(stream, self.encoding)
+        return as_utf8(self.open_unpacked(), self.encoding)
 
     def size(self) -> int:
         """Return the number of bytes that are stored; 0 if the file system cannot tell."""

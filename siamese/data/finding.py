@@ -10,10 +10,10 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from siamese.data.data_file import DataFile
-from siamese.data.packed import BEGINNING, members_of, packing_of, without_suffix
 from siamese.data.shards import MANIFEST, read_manifest
 from siamese.errors import UserError
 from siamese.storage.filesystem import filesystem_of
+from siamese.storage.packed import BEGINNING, members_of, packing_of, without_suffix
 
 
 def find_files(inputs: Sequence[str], suffixes: tuple[str, ...]) -> list[DataFile]:

@@ -11,11 +11,11 @@ from typing import Literal, NamedTuple, NoReturn
 from siamese.config.parts import load_part, part_names
 from siamese.data.contents import looked_at
 from siamese.data.data_file import DataFile
-from siamese.data.encodings import checked_encoding
 from siamese.data.finding import find_files
 from siamese.data.group import Group
 from siamese.data.pair import PairRow, to_pairs
 from siamese.errors import UserError
+from siamese.text.encodings import checked_encoding
 
 
 class FileRange(NamedTuple):

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 from siamese.data.data_file import DataFile
 from siamese.data.format import WHOLE_FILE, FileRange, Format
 from siamese.data.group import Group, checked_group, checked_id, find_group_columns
-from siamese.data.packed import EXPANSION, EXPANSION_FREE
 from siamese.data.pair import PairRow, find_label_column, find_pair_columns, label_as_string
 from siamese.errors import UserError
+from siamese.storage.packed import EXPANSION, EXPANSION_FREE
 
 
 class Parquet(Format):

@@ -79,6 +79,8 @@ def as_utf8(stream: BinaryIO, encoding: str) -> BinaryIO:
         stream: bytes; closed with what is returned.
         encoding: Python's name of it.
     """
+    if encoding == UTF8:
+        return stream
     return io.BufferedReader(_Transcoded(stream, encoding), _BLOCK)
 
 
