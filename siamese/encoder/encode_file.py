@@ -12,7 +12,13 @@ from siamese.storage.output import saving
 from siamese.text.notes import notes_on
 
 
-def encode_file(model: str | Path, source: str, output: str | Path, normalize: bool = False) -> str:
+def encode_file(
+    model: str | Path,
+    source: str,
+    output: str | Path,
+    normalize: bool = False,
+    encoding: str | None = None,
+) -> str:
     """Encode every text of a file, in its order.
 
     Args:
@@ -21,6 +27,7 @@ def encode_file(model: str | Path, source: str, output: str | Path, normalize: b
         output: the path or URI of a Parquet file with the columns `text` and `embedding`, float32
             `[dim]`.
         normalize: scale embeddings to unit length.
+        encoding: of the texts, as in `read_texts`.
 
     Returns:
         What was done, in a line, and a line each about texts that a user should know of.
@@ -30,7 +37,7 @@ def encode_file(model: str | Path, source: str, output: str | Path, normalize: b
     """
     with local_model(model) as folder:
         check_model_folder(folder)
-        texts = list(read_texts([source]))
+        texts = list(read_texts([source], encoding=encoding))
         encoder = SentenceEncoder.load(folder)
     embeddings = encoder.encode(texts, show_progress_bar=True, normalize_embeddings=normalize)
     column = pa.FixedSizeListArray.from_arrays(embeddings.ravel(), encoder.embedding_dim)

@@ -14,7 +14,10 @@ from siamese.text.notes import notes_on
 
 
 def judge_on_pairs(
-    model: Path, pairs: str, threshold: float | Literal["stored", "fit"]
+    model: Path,
+    pairs: str,
+    threshold: float | Literal["stored", "fit"],
+    encoding: str | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
     """Judge a model on labelled pairs.
 
@@ -23,6 +26,7 @@ def judge_on_pairs(
         pairs: a file, glob, folder or URI.
         threshold: a similarity above it means the same; `stored` with the model, or the one that
             `fit`s these pairs best.
+        encoding: of the pairs, as in `read_pairs`.
 
     Returns:
         The figures by name, and lines about texts that a user should know of.
@@ -31,7 +35,7 @@ def judge_on_pairs(
         UserError: the model or the pairs cannot be used.
     """
     check_model_folder(model)
-    labelled = read_pairs([pairs])
+    labelled = read_pairs([pairs], encoding=encoding)
     encoder = SentenceEncoder.load(model)
     used = encoder.threshold if threshold == "stored" else threshold
     scores = pair_scores(labelled, encoder.encode, encoder.recipe.evaluation.similarity)
@@ -41,12 +45,15 @@ def judge_on_pairs(
     return metrics.as_dict(), notes
 
 
-def judge_on_groups(model: Path, groups: str) -> tuple[dict[str, Any], list[str]]:
+def judge_on_groups(
+    model: Path, groups: str, encoding: str | None = None
+) -> tuple[dict[str, Any], list[str]]:
     """Judge how well a model finds each text's group mates among all texts.
 
     Args:
         model: the model folder.
         groups: a file, glob, folder or URI of groups or of labelled pairs.
+        encoding: of the groups, as in `read_groups`.
 
     Returns:
         The figures by name, and lines about texts that a user should know of.
@@ -55,7 +62,7 @@ def judge_on_groups(model: Path, groups: str) -> tuple[dict[str, Any], list[str]
         UserError: the model or the groups cannot be used.
     """
     check_model_folder(model)
-    found = list(read_groups([groups], ReadingCounts()))
+    found = list(read_groups([groups], ReadingCounts(), encoding=encoding))
     encoder = SentenceEncoder.load(model)
     queries = len({text for group in found if len(group.texts) > 1 for text in group.texts})
     with progress("searching", queries, "queries") as advance:
