@@ -122,7 +122,7 @@ def train_at(
     parts = parts.complete(recipe, place.execution)
     with tempfile.TemporaryDirectory(prefix="siamese-") as temporary:
         location = str(run) if run is not None else f"{temporary}/run"
-        with owning(location):
+        with owning(location, resumes=existing == "resume"):
             made = f"{temporary}/data"
             _train_owned(place, groups, dev, recipe, location, existing, parts, made)
             return load_best(location)

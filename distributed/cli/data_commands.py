@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from distributed.cli.options import RESULTS, WHAT, Inputs, Seed
+from distributed.cli.options import RESULTS, WHAT, Encoding, Inputs, Seed
 from siamese.config.parts import part_names
 
 
@@ -31,11 +31,12 @@ def shard(
             rich_help_panel=WHAT,
         ),
     ] = None,
+    encoding: Encoding = None,
 ) -> None:
     """Turn groups of paraphrases or labelled pairs into a data set of Parquet shards."""
     from distributed.sharding.shard import shard as start
 
-    manifest = start(inputs, output, rows_per_shard, seed, fresh, format)
+    manifest = start(inputs, output, rows_per_shard, seed, fresh, format, encoding)
     counts = manifest["counts"]
     print(
         f"{counts['groups']:,} groups, {counts['texts']:,} texts, {counts['negatives']:,} hard "
@@ -71,14 +72,17 @@ def vectors(
         typer.Option(help="rarer characters get no vector", min=1, rich_help_panel=WHAT),
     ] = 1,
     seed: Seed = 1,
+    encoding: Encoding = None,
 ) -> None:
     """Train character vectors (word2vec) on the texts of any inputs."""
-    from siamese.data.reading import read_texts
+    from siamese.data.reading import Texts
     from siamese.storage.output import check_output, saving
-    from siamese.text.word2vec import Again, save_vectors, train_vectors
+    from siamese.text.word2vec import train_vectors
+    from siamese.text.word2vec_file import save_vectors
 
     check_output(output)
-    trained = train_vectors(Again(lambda: read_texts(inputs)), dim, seed, epochs, min_count)
+    texts = Texts(inputs, encoding=encoding)
+    trained = train_vectors(texts, dim, seed, epochs, min_count)
     with saving(output) as beside:
         save_vectors(beside, trained)
     print(f"{len(trained):,} characters, {dim} numbers each: {output}")

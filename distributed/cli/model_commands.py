@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from distributed.cli.options import RESULTS, WHAT, Model
+from distributed.cli.options import RESULTS, WHAT, Encoding, Model
 from siamese.errors import UserError
 
 
@@ -34,6 +34,7 @@ def evaluate(
             "--json", help="write the metrics to this path or URI", rich_help_panel=RESULTS
         ),
     ] = None,
+    encoding: Encoding = None,
 ) -> None:
     """Judge a model on labelled pairs, or on finding paraphrases among all texts."""
     number = _threshold(threshold)
@@ -48,16 +49,16 @@ def evaluate(
         check_output(json_file)
     with local_model(model) as folder:
         if retrieval:
-            title, note = "finding group mates among all texts", ""
-            metrics = judge_on_groups(folder, pairs)
+            title = "finding group mates among all texts"
+            metrics, notes = judge_on_groups(folder, pairs, encoding)
         else:
             title = f"threshold {threshold}"
-            metrics, note = judge_on_pairs(folder, pairs, number)
+            metrics, notes = judge_on_pairs(folder, pairs, number, encoding)
     if json_file is not None:
         with saving(json_file) as beside:
             write_json(beside, metrics)
     _print_metrics(metrics, title)
-    if note:
+    for note in notes:
         print(note)
 
 
@@ -68,11 +69,14 @@ def similarity(
 ) -> None:
     """Compare two sentences."""
     from siamese.encoder.sentence_encoder import SentenceEncoder
+    from siamese.text.notes import notes_on
 
     encoder = SentenceEncoder.load(model)
     value = encoder.similarity(text1, text2)
     answer = "similar" if value > encoder.threshold else "different"
     print(f"{value:.4f}  {answer} (threshold {encoder.threshold:.4f})")
+    for note in notes_on([text1, text2], encoder.vocabulary, encoder.recipe.text.max_length):
+        print(note)
 
 
 def encode(
@@ -87,13 +91,14 @@ def encode(
     normalize: Annotated[
         bool, typer.Option("--normalize", help="to unit length", rich_help_panel=WHAT)
     ] = False,
+    encoding: Encoding = None,
 ) -> None:
     """Encode every text of a file."""
     from siamese.encoder.encode_file import encode_file
     from siamese.storage.output import check_output
 
     check_output(output)
-    print(encode_file(model, source, output, normalize))
+    print(encode_file(model, source, output, normalize, encoding))
 
 
 def report(run: Annotated[str, typer.Argument(help="a run's folder or URI")]) -> None:

@@ -16,6 +16,13 @@ def example(*lines: str) -> str:
 
 
 Inputs = Annotated[list[str], typer.Argument(help="files, globs, folders or URIs")]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        help="of all text files, such as gb18030; else the beginning of each says it",
+        rich_help_panel=WHAT,
+    ),
+]
 Model = Annotated[str, typer.Argument(help="a model folder or its URI")]
 Seed = Annotated[
     int,

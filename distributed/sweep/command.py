@@ -1,6 +1,7 @@
 """`siamese tune`: data, development pairs, a recipe and a space -> the best recipe and model."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from distributed.sweep.folder import SweepFolder
 from distributed.sweep.refit import refit
@@ -29,17 +30,17 @@ class Afterwards:
     """Says what follows when the best trial is known.
 
     Attributes:
-        test: pairs to judge its model on, once.
+        test: pairs to judge its model on, once, as in `siamese.train`.
         refit_workers: train its recipe once more in full with so many workers; None: do not.
     """
 
-    test: str | None = None
+    test: Any = None
     refit_workers: tuple[int, int] | None = None
 
 
 def tune(
     data: str,
-    dev: str,
+    dev: Any,
     run: str,
     sweep: Sweep,
     existing: Existing = "refuse",
@@ -50,7 +51,8 @@ def tune(
 
     Args:
         data: a data set that `siamese shard` wrote; a path or URI.
-        dev: development pairs, which pick each trial's epoch and the best trial.
+        dev: development pairs, as in `siamese.train`, which pick each trial's epoch and the best
+            trial.
         run: the sweep's folder; a path or URI.
         sweep: what to search and how.
         existing: what to do with a folder that is there.
@@ -65,7 +67,7 @@ def tune(
         RunError: every trial failed.
         KeyboardInterrupt: it was interrupted.
     """
-    with owning(run):
+    with owning(run, resumes=existing == "resume"):
         return _tune(
             data, dev, run, sweep, existing, execution or Execution(), afterwards or Afterwards()
         )

@@ -93,6 +93,8 @@ class SweepFolder:
             UserError: names what differs.
         """
         before = read_json(self.asked_file)
+        if not isinstance(before, dict):
+            raise UserError(f"{self.asked_file}: damaged. Start the sweep afresh with --fresh.")
         if found := list(differences(before, asked)):
             raise UserError(
                 f"{self.location}: was started with other settings; a resumed sweep must keep "

@@ -65,6 +65,7 @@ def make_data_set(
     fresh: bool = False,
     format: str | Format | None = None,
     choose_map: Callable[[Sequence[Piece]], Map] = map_here,
+    encoding: str | None = None,
 ) -> dict[str, Any]:
     """Read files and write a data set; nothing is left behind when reading fails.
 
@@ -76,6 +77,7 @@ def make_data_set(
         fresh: replace a data set that is there.
         format: the format of all files: a name, or an object; None: their suffixes say it.
         choose_map: from the pieces of the input, chooses how a function is applied to each.
+        encoding: of all text files, such as `gb18030`; None: the beginning of each says it.
 
     Returns:
         The manifest.
@@ -90,7 +92,7 @@ def make_data_set(
         658
     """
     check_output(str(output), fresh)
-    pieces = plan_pieces(inputs, PIECE_BYTES, format)
+    pieces = plan_pieces(inputs, PIECE_BYTES, format, encoding)
     apply = choose_map(pieces)
     name = ", ".join(inputs)
     return write_data_set(pieces, name, str(output), rows_per_shard, seed, fresh, apply)

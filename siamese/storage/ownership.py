@@ -28,10 +28,14 @@ MARKS = (LOCK, LEASE)
 # Seconds that a lease is good for, between two renewals, and that two who take one at the same time
 # wait to see who was last.
 TERM, RENEW_EVERY, SETTLE = 60.0, 15.0, 1.0
+# Seconds between two looks of a process that waits.
+LOOK_EVERY = 0.2
 
 
 @contextmanager
-def owning(location: str | Path, wait: float = 0.0, name: str | None = None) -> Iterator[None]:
+def owning(
+    location: str | Path, wait: float = 0.0, resumes: bool = False, name: str | None = None
+) -> Iterator[None]:
     """Own a folder while the block runs: another process that asks for it is refused.
 
     A local folder is made if it is not there, and removed if nothing came into it. Its lock ends
@@ -41,6 +45,8 @@ def owning(location: str | Path, wait: float = 0.0, name: str | None = None) -> 
     Args:
         location: a path or URI.
         wait: seconds to wait for another process that is about to end.
+        resumes: whether what a killed process left is gone on with; then the end of a lease that it
+            may have left on another machine is waited for.
         name: what the user knows the folder by; None: `location`.
 
     Raises:
@@ -49,7 +55,8 @@ def owning(location: str | Path, wait: float = 0.0, name: str | None = None) -> 
     """
     path = local_path(location)
     name = name or str(location)
-    with _locking(path, wait, name) if path else _leasing(name, wait):
+    lease_wait = max(wait, TERM + RENEW_EVERY if resumes else 0.0)
+    with _locking(path, wait, name) if path else _leasing(name, lease_wait):
         yield
 
 
@@ -110,7 +117,7 @@ def _lock(path: Path, wait: float, name: str) -> IO[str]:
             lock.close()
             if time.monotonic() > end:
                 raise UserError(_in_use(name, holder)) from None
-            time.sleep(0.2)
+            time.sleep(LOOK_EVERY)
             continue
         except OSError:
             return lock  # a file system without locks
@@ -169,8 +176,10 @@ class _Lease:
     def take(self, wait: float) -> None:
         """Take the lease, and keep it until `give_back`."""
         end = time.monotonic() + wait
+        if wait and (holder := self._holder()):
+            print(f"waiting: {_in_use(self._uri, holder)}", flush=True)
         while (holder := self._holder()) and time.monotonic() < end:
-            time.sleep(1)
+            time.sleep(LOOK_EVERY)
         if not holder:
             self._write()
             time.sleep(SETTLE)

@@ -12,10 +12,10 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from siamese.errors import UserError
 from siamese.storage.atomic import read_json, sha256_of, write_json
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 VARIABLES = "variables.npz"
 PROGRESS = "progress.json"
 MANIFEST = "manifest.json"
+
+Count = Annotated[int, Field(ge=0)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 @dataclass
@@ -40,11 +43,11 @@ class Progress:
         epoch_loss: sum of the losses of the steps taken in the epoch that has begun.
     """
 
-    epoch: int = 0
-    step: int = 0
-    best_metric: float | None = None
-    best_epoch: int = 0
-    epoch_loss: float = 0.0
+    epoch: Count = 0
+    step: Count = 0
+    best_metric: Finite | None = None
+    best_epoch: Count = 0
+    epoch_loss: Finite = 0.0
 
 
 def save_checkpoint(

@@ -100,3 +100,19 @@ def test_a_damaged_event_is_named_and_one_that_a_kill_cut_short_is_not(folder, l
     number = whole.count("\n") + 1
     with pytest.raises(UserError, match=rf"events\.jsonl, line {number}: damaged .* --fresh"):
         Trials(folder, "mrr", epochs=2)
+
+
+@pytest.mark.parametrize("key", ["mrr", "epoch", "step", "at"])
+@pytest.mark.parametrize("value", [None, "high", []])
+def test_an_evaluation_without_a_figure_is_named(folder, key, value) -> None:
+    log = Trials(folder, "mrr", epochs=2).begin({}, draws={})
+    folder.log("evaluation", log.number, figures={**evaluation(1, mrr=0.5), "at": 1.5, key: value})
+    with pytest.raises(UserError, match=rf"events\.jsonl: .*trial 0 has no number `{key}`"):
+        Trials(folder, "mrr", epochs=2)
+
+
+@pytest.mark.parametrize("content", ["true", "[1]", '"x"', "{", ""])
+def test_a_damaged_account_of_what_was_asked_for_is_named(folder, content) -> None:
+    folder.asked_file.write_text(content)
+    with pytest.raises(UserError, match=r"sweep\.json: damaged"):
+        folder.check_same({"trials": 3})

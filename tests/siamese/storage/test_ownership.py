@@ -175,6 +175,13 @@ class TestLease:
         with owning(uri):
             assert lease_of(uri)["pid"] == os.getpid()
 
+    def test_whoever_resumes_waits_for_the_end_of_one_that_nobody_renews(self, uri, capsys) -> None:
+        write_lease(uri, until=(datetime.now(UTC) + timedelta(seconds=1)).isoformat(" "))
+        start = time.monotonic()
+        with owning(uri, resumes=True):
+            assert 0.5 < time.monotonic() - start < 10
+        assert f"waiting: {uri}: is in use by process 7 on far-away" in capsys.readouterr().out
+
     def test_one_of_a_process_of_this_machine_that_is_gone_does_not_count(self, uri) -> None:
         process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
         started = ownership._start_of(process.pid)

@@ -79,7 +79,17 @@ def test_a_damaged_manifest_is_damage_too(run, how) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"step": None}, {"epoch": "1"}, {"best_metric": []}, {"epoch_loss": "x"}]
+    "changes",
+    [
+        {"step": None},
+        {"epoch": "1"},
+        {"best_metric": []},
+        {"epoch_loss": "x"},
+        {"step": -1},
+        {"epoch": 1.5},
+        {"epoch": True},
+        {"best_metric": float("nan")},
+    ],
 )
 def test_progress_of_other_types_is_damage_in_a_checkpoint_without_checksums(run, changes) -> None:
     newest = checkpoint_folders(run.checkpoints)[-1]
