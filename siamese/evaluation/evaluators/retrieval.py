@@ -155,6 +155,7 @@ def _ranks(
     """
     related = [np.unique(np.concatenate(groups_of[query])) for query in queries]  # themselves too
     asked = np.array(queries)
+    own, own_squares = embeddings[asked], squares[asked]
     rows = np.repeat(np.arange(len(queries)), [len(texts) for texts in related])
     columns = np.concatenate(related)
     nearest = np.full(len(queries), -np.inf)
@@ -162,12 +163,12 @@ def _ranks(
     for some, scores in _compared(asked, rows[mates], columns[mates], embeddings, kind):
         np.maximum.at(nearest, some, scores)
 
-    error = rough_error(squares[asked], embeddings.shape[1], kind)[:, None].astype(np.float32)
+    error = rough_error(own_squares, embeddings.shape[1], kind)[:, None].astype(np.float32)
     goal = nearest[:, None].astype(np.float32)
     ranks = np.ones(len(queries), np.int64)
     for start in range(0, len(embeddings), TEXTS_AT_ONCE):
         part = slice(start, start + TEXTS_AT_ONCE)
-        lead = rough_similarity(embeddings[asked], embeddings[part], squares[asked], squares[part], kind)
+        lead = rough_similarity(own, embeddings[part], own_squares, squares[part], kind)
         lead -= goal
         inside = (columns >= start) & (columns < start + TEXTS_AT_ONCE)
         lead[rows[inside], columns[inside] - start] = -np.inf
