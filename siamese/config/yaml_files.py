@@ -10,6 +10,9 @@ import yaml
 
 from siamese.errors import UserError
 
+# Values, keys and sections of a file, at most.
+LARGEST = 100_000
+
 
 def embedded_names(kind: str) -> list[str]:
     """Return the names of the embedded files of a kind, `recipe` or `space`."""
@@ -62,12 +65,26 @@ def parse_yaml(text: str, source: str) -> Any:
     """Parse YAML safely.
 
     Raises:
-        UserError: it is not YAML; names the source.
+        UserError: it is not YAML, or very much by way of aliases; names the source.
     """
     try:
-        return yaml.safe_load(text)
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        if node is not None and _size(node, {}) > LARGEST:
+            raise UserError(f"{source}: its aliases stand for too much. Write it without them.")
+        return None if node is None else loader.construct_document(node)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 2024-13-45
         raise UserError(f"{source}: not valid YAML: {error}") from None
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """Count a node and those in it, again for each alias; one in itself counts as too many."""
+    if id(node) not in known:
+        known[id(node)] = LARGEST
+        children = node.value if isinstance(node, yaml.CollectionNode) else []
+        flat = [part for child in children for part in (child if type(child) is tuple else [child])]
+        known[id(node)] = 1 + sum(_size(child, known) for child in flat)
+    return known[id(node)]
 
 
 def nearest(word: str, words: Sequence[str]) -> str:
