@@ -145,10 +145,10 @@ def _is_gb18030(sample: bytes, whole: bool) -> bool:
     marks = sum(0xA1 <= lead <= 0xA3 for lead in leads)
     if len(everyday) + marks < 0.7 * len(others) or not everyday:
         return False
-    if len(everyday) >= 20 and sum(lead >= 0xC9 for lead in everyday) < 0.15 * len(everyday):
+    if len(everyday) >= 20 and sum(lead >= 0xC9 for lead in everyday) < 0.03 * len(everyday):
         return False
-    long = sum(len(c.encode()) for c in sample.decode(UTF8, "ignore") if c >= "\u0800")
-    return long < 0.1 * sum(byte >= 0x80 for byte in sample)
+    in_utf8 = sum(len(c.encode()) for c in sample.decode(UTF8, "ignore") if _is_chinese(c))
+    return in_utf8 < 0.25 * sum(byte >= 0x80 for byte in sample)
 
 
 def _share(text: str, kind: Callable[[str], bool]) -> float:

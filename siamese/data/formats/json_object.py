@@ -28,6 +28,8 @@ _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 # The beginning of JSON Lines: the value of an id is no list, as it would be in one object.
 _ONE_LINE = re.compile(rb'\s*\{\s*"(?:group_)?id"\s*:\s*[^\[\s]')
 _BOMS = re.compile(rb"(?:%s|\s)*" % BOM)
+# Bytes of a text at most: the time to read one grows with the square of its length.
+_LONGEST_TEXT = 16 << 20
 # Characters that are read again as a whole, to find the line of what is wrong.
 _READ_AGAIN = 16 << 20
 
@@ -122,6 +124,7 @@ class _WholeCharacters:
         self._stream, self._file = stream, file
         self._tail = b""
         self._limit = LONGEST
+        self._quote = 0
         self.line, self.position = 1, 0
 
     def begin_group(self) -> None:
@@ -132,11 +135,13 @@ class _WholeCharacters:
         """Read on."""
         data = self._stream.read(size)
         self.position += len(data)
-        if self.position > self._limit:
+        if b'"' in data:
+            self._quote = self.position
+        if self.position > self._limit or self.position - self._quote > _LONGEST_TEXT:
             raise UserError(
-                f"{self._file}, near line {self.line}: a group or a text is longer than "
-                f"{LONGEST >> 20} MiB. Is this a file of texts? If so, write it as JSON Lines, in "
-                "groups that are smaller."
+                f"{self._file}, near line {self.line}: a text is longer than "
+                f"{_LONGEST_TEXT >> 20} MiB, or a group than {LONGEST >> 20} MiB. Is this a file "
+                "of texts? If so, make them smaller."
             )
         unchecked = self._tail + data
         end = _WHOLE_CHARACTERS.match(unchecked).end()  # type: ignore[union-attr]
