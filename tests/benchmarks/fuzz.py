@@ -69,13 +69,13 @@ def check(target: Target, case: Case, scratch: Path) -> BaseException | None:
         path = scratch / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    before = {path for path in scratch.rglob("*")}
+    before = set(scratch.rglob("*"))
     signal.setitimer(signal.ITIMER_PROF, CASE_SECONDS)
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             target.check(scratch, case.words)
     except UserError as error:
-        left = {p for p in scratch.rglob("*")} - before - {scratch / "again.yaml"}
+        left = set(scratch.rglob("*")) - before - {scratch / "again.yaml"}
         return AssertionError(f"left behind: {left}") if left else error
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
