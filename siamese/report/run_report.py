@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from siamese.errors import UserError
 from siamese.report.curves import draw_loss, draw_metrics
 from siamese.report.drawing import to_png
 from siamese.report.encoder_diagram import draw_encoder
@@ -32,9 +33,11 @@ def write_report(run: Path) -> Path:
 
     Raises:
         UserError: it is not the folder of a run, or the run has no finished epoch yet, or a file
-            of it is missing or damaged.
+            of it is missing or damaged, or its `pictures` is a link that leads out of it.
     """
     contents = read_run(run)
+    if not (run / "pictures").resolve().is_relative_to(run.resolve()):
+        raise UserError(f"{run / 'pictures'}: is a link out of the run's folder. Remove it.")
     panels, pictures = _draw(contents)
     files = {f"pictures/{name}.png": picture for name, picture in pictures.items()}
     files["report.html"] = page(contents, panels).encode()
