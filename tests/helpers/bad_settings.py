@@ -95,7 +95,6 @@ def _vectors() -> Iterator[Row]:
     """Files of word2vec."""
     files: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
         "none of the characters": ("1 2\nx 1 2\n", ("v.txt",)),
-        "another encoding": ("2 2\n第 1 2\n个 3 4\n".encode("gbk"), ("v.txt",)),
         "nothing": ("0 2\n", ("v.txt",)),
         "another size": ("1 3\n第 1 2 3\n", ("v.txt", "encoder.embedding_dim=3")),
         "a number that is none": ("1 2\n第 nan 2\n", ("v.txt",)),
@@ -116,7 +115,6 @@ def _runs() -> Iterator[Row]:
     log = ("run/metrics.jsonl", "line")
     damages: dict[str, tuple[Damage, tuple[str, ...]]] = {
         "a log with a damaged line": (add("run/metrics.jsonl", "garbage}\n"), log),
-        "a log with a line that is a list": (add("run/metrics.jsonl", "[1, 2]\n{}\n"), log),
         "a log that is no UTF-8": (put("run/metrics.jsonl", b'{"event": "\xff\xfe"}\n'), log),
         "counts that are a list": (put("run/data.json", "[]"), ("run/data.json",)),
         "an empty data.json": (put("run/data.json", ""), ("run/data.json",)),
