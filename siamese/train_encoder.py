@@ -14,6 +14,7 @@ from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.errors import UserError
 from siamese.storage.filesystem import absolute
 from siamese.storage.folder import Folder
+from siamese.storage.ownership import owning
 from siamese.training.execution import Execution, check_execution, check_shares
 from siamese.training.parts import Parts
 from siamese.training.preparation import prepare, print_data, read_data
@@ -116,39 +117,51 @@ def train_at(
         UserError: see `train`.
         RunError: see `train`.
     """
+    check_execution(place.execution)
+    check_shares(recipe, place.execution.workers)
+    parts = parts.complete(recipe, place.execution)
     with tempfile.TemporaryDirectory(prefix="siamese-") as temporary:
         location = str(run) if run is not None else f"{temporary}/run"
-        check_execution(place.execution)
-        check_shares(recipe, place.execution.workers)
-        parts = parts.complete(recipe, place.execution)
-        folder = RunFolder.open(location)
-        folder.check(existing)
-        made = f"{temporary}/data"
-        data = data_set_of(groups, made)
-        if existing == "fresh" and absolute(data).startswith(f"{absolute(location)}/"):
-            raise UserError(
-                f"{data}: is in the run that would be replaced. Choose another run folder."
-            )
-        notes = place.check([] if data == made else [data], location)
-        pairs = pairs_of(dev)
-        read, summary = read_data(data, pairs, recipe)
-        if existing == "resume":
-            folder.check_same(recipe, summary)
-        print_data(summary, recipe)
-        for note in notes:
-            print(note, flush=True)
-        goes_on = existing == "resume" and folder.has_checkpoint()
-        prepared = prepare(recipe, read, pairs, vectors=not goes_on)
-        if prepared.coverage:
-            print(prepared.coverage)
-        if existing != "resume":
-            folder.start(recipe, summary, fresh=existing == "fresh")
-        if data == made:
-            data = _keep_data(made, folder)
-        place.carry_out(
-            TrainingRun(data, pairs, location, recipe, prepared, place.execution, parts), folder
-        )
-        return load_best(location)
+        with owning(location, resumes=existing == "resume"):
+            made = f"{temporary}/data"
+            _train_owned(place, groups, dev, recipe, location, existing, parts, made)
+            return load_best(location)
+
+
+def _train_owned(
+    place: Place,
+    groups: Any,
+    dev: Any,
+    recipe: Recipe,
+    location: str,
+    existing: Existing,
+    parts: Parts,
+    made: str,
+) -> None:
+    """Train in a run folder that this process owns; data from memory are written to `made`."""
+    folder = RunFolder.open(location)
+    folder.check(existing)
+    data = data_set_of(groups, made)
+    if existing == "fresh" and absolute(data).startswith(f"{absolute(location)}/"):
+        raise UserError(f"{data}: is in the run that would be replaced. Choose another run folder.")
+    notes = place.check([] if data == made else [data], location)
+    pairs = pairs_of(dev)
+    read, summary = read_data(data, pairs, recipe)
+    if existing == "resume":
+        folder.check_same(recipe, summary)
+    print_data(summary, recipe)
+    for note in notes:
+        print(note, flush=True)
+    goes_on = existing == "resume" and folder.has_checkpoint()
+    prepared = prepare(recipe, read, pairs, vectors=not goes_on)
+    if prepared.coverage:
+        print(prepared.coverage)
+    if existing != "resume":
+        folder.start(recipe, summary, fresh=existing == "fresh")
+    if data == made:
+        data = _keep_data(made, folder)
+    run = TrainingRun(data, pairs, location, recipe, prepared, place.execution, parts)
+    place.carry_out(run, folder)
 
 
 def _keep_data(made: str, folder: RunFolder) -> str:

@@ -1,13 +1,11 @@
 """The commands that prepare data. As in `main.py`, what is heavy is imported inside them."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from distributed.cli.options import RESULTS, WHAT, Inputs, Seed
+from distributed.cli.options import RESULTS, WHAT, Encoding, Inputs, Seed
 from siamese.config.parts import part_names
-from siamese.errors import UserError
 
 
 def shard(
@@ -33,11 +31,12 @@ def shard(
             rich_help_panel=WHAT,
         ),
     ] = None,
+    encoding: Encoding = None,
 ) -> None:
     """Turn groups of paraphrases or labelled pairs into a data set of Parquet shards."""
     from distributed.sharding.shard import shard as start
 
-    manifest = start(inputs, output, rows_per_shard, seed, fresh, format)
+    manifest = start(inputs, output, rows_per_shard, seed, fresh, format, encoding)
     counts = manifest["counts"]
     print(
         f"{counts['groups']:,} groups, {counts['texts']:,} texts, {counts['negatives']:,} hard "
@@ -57,7 +56,10 @@ def shard(
 def vectors(
     inputs: Inputs,
     output: Annotated[
-        Path, typer.Option(help="a file in word2vec's text format", rich_help_panel=RESULTS)
+        str,
+        typer.Option(
+            help="a file in word2vec's text format, a path or URI", rich_help_panel=RESULTS
+        ),
     ],
     dim: Annotated[
         int, typer.Option(help="numbers in a vector", min=1, rich_help_panel=WHAT)
@@ -70,22 +72,17 @@ def vectors(
         typer.Option(help="rarer characters get no vector", min=1, rich_help_panel=WHAT),
     ] = 1,
     seed: Seed = 1,
+    encoding: Encoding = None,
 ) -> None:
     """Train character vectors (word2vec) on the texts of any inputs."""
-    from siamese.data.reading import read_texts
-    from siamese.text.word2vec import Again, save_vectors, train_vectors
+    from siamese.data.reading import Texts
+    from siamese.storage.output import check_output, saving
+    from siamese.text.word2vec import train_vectors
+    from siamese.text.word2vec_file import save_vectors
 
-    check_file(output)
-    trained = train_vectors(Again(lambda: read_texts(inputs)), dim, seed, epochs, min_count)
-    save_vectors(output, trained)
+    check_output(output)
+    texts = Texts(inputs, encoding=encoding)
+    trained = train_vectors(texts, dim, seed, epochs, min_count)
+    with saving(output) as beside:
+        save_vectors(beside, trained)
     print(f"{len(trained):,} characters, {dim} numbers each: {output}")
-
-
-def check_file(path: Path | None) -> None:
-    """Refuse a file that cannot be written, before the work and not after it.
-
-    Raises:
-        UserError: it is a folder.
-    """
-    if path and path.is_dir():
-        raise UserError(f"{path}: is a folder. Give the name of a file.")

@@ -8,6 +8,9 @@ from typer.core import TyperGroup
 
 from siamese.errors import UserError
 
+# The parameters, of all commands, that name what is written.
+_OUTPUTS = ("output", "run", "json_file")
+
 
 def submit(
     context: typer.Context,
@@ -27,21 +30,30 @@ def submit(
     """Run a command as a job on a Ray cluster, and show its log."""
     if command[0] == "submit":
         raise UserError("submit: a job cannot submit itself. Name the command to run.")
-    _check_command(context, command)
+    outputs = _check_command(context, command)
     from distributed.jobs.follow import follow
     from distributed.jobs.submit import submit as start
 
-    client, job = start(command, address, working_dir)
+    client, job = start(command, address, working_dir, outputs)
     if no_wait:
         print(job)
     else:
         raise typer.Exit(follow(client, job))
 
 
-def _check_command(context: typer.Context, command: list[str]) -> None:
-    """Let the parser refuse a command here that it would refuse on the cluster."""
+def _check_command(context: typer.Context, command: list[str]) -> dict[str, str]:
+    """Let the parser refuse a command here that it would refuse on the cluster.
+
+    Returns:
+        What the command writes, by option.
+    """
     commands = context.parent
     assert commands is not None and isinstance(commands.command, TyperGroup)
     name, found, arguments = commands.command.resolve_command(commands, command)
     assert found is not None  # or the parser would have said so
-    found.make_context(name, list(arguments), parent=commands)
+    values = found.make_context(name, list(arguments), parent=commands).params
+    return {
+        param.opts[0]: values[param.name]
+        for param in found.params
+        if param.name in _OUTPUTS and values[param.name] is not None
+    }

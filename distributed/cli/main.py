@@ -3,13 +3,11 @@
 What is heavy is imported inside the commands, so that `--help` and wrong arguments answer at once.
 """
 
-import sys
-
 import typer
 
 from distributed.cli import data_commands, job_commands, model_commands, training_commands
+from distributed.cli.ending import ending_in_words, prepare_process
 from distributed.cli.options import example
-from siamese.errors import RunError, UserError
 
 app = typer.Typer(
     help="Train, judge and use Siamese sentence encoders.",
@@ -39,7 +37,7 @@ for command, line in (
     (model_commands.encode, "siamese encode run/best texts.txt --output vectors.parquet"),
     (model_commands.report, "siamese report run"),
 ):
-    app.command(epilog=example(line))(command)
+    app.command(epilog=example(line))(ending_in_words(command))
 
 # What follows the command's name is that command's own, whatever it looks like.
 app.command(
@@ -48,19 +46,13 @@ app.command(
         "siamese submit --address http://head:8265 -- train --data s3://b/data --dev dev.tsv "
         "--run s3://b/run --workers 4"
     ),
-)(job_commands.submit)
+)(ending_in_words(job_commands.submit))
 
 
 def main() -> None:
-    """Run the command line. A user's mistake is shown in a sentence, with exit code 2."""
-    try:
-        app()
-    except (UserError, OSError) as error:  # OSError: what cannot be written
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except RunError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+    """Run the command line."""
+    prepare_process()
+    app()
 
 
 if __name__ == "__main__":

@@ -2,13 +2,11 @@
 
 import contextlib
 import math
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from distributed.cli.data_commands import check_file
-from distributed.cli.options import RESULTS, WHAT, Model
+from distributed.cli.options import RESULTS, WHAT, Encoding, Model
 from siamese.errors import UserError
 
 
@@ -31,28 +29,36 @@ def evaluate(
         ),
     ] = "stored",
     json_file: Annotated[
-        Path | None,
-        typer.Option("--json", help="write the metrics to this file", rich_help_panel=RESULTS),
+        str | None,
+        typer.Option(
+            "--json", help="write the metrics to this path or URI", rich_help_panel=RESULTS
+        ),
     ] = None,
+    encoding: Encoding = None,
 ) -> None:
     """Judge a model on labelled pairs, or on finding paraphrases among all texts."""
     number = _threshold(threshold)
-    check_file(json_file)
+    from siamese.encoder.model_folder import local_model
     from siamese.evaluation.judge_model import judge_on_groups, judge_on_pairs
     from siamese.storage.atomic import write_json
+    from siamese.storage.output import check_output, saving
 
     if retrieval and threshold != "stored":
         raise UserError("--threshold has no effect with --retrieval, which ranks.")
-    if retrieval:
-        title, note = "finding group mates among all texts", ""
-        metrics = judge_on_groups(model, pairs)
-    else:
-        title = f"threshold {threshold}"
-        metrics, note = judge_on_pairs(model, pairs, number)
-    if json_file:
-        write_json(json_file, metrics)
+    if json_file is not None:
+        check_output(json_file)
+    with local_model(model) as folder:
+        if retrieval:
+            title = "finding group mates among all texts"
+            metrics, notes = judge_on_groups(folder, pairs, encoding)
+        else:
+            title = f"threshold {threshold}"
+            metrics, notes = judge_on_pairs(folder, pairs, number, encoding)
+    if json_file is not None:
+        with saving(json_file) as beside:
+            write_json(beside, metrics)
     _print_metrics(metrics, title)
-    if note:
+    for note in notes:
         print(note)
 
 
@@ -63,31 +69,39 @@ def similarity(
 ) -> None:
     """Compare two sentences."""
     from siamese.encoder.sentence_encoder import SentenceEncoder
+    from siamese.text.notes import notes_on
 
     encoder = SentenceEncoder.load(model)
     value = encoder.similarity(text1, text2)
     answer = "similar" if value > encoder.threshold else "different"
     print(f"{value:.4f}  {answer} (threshold {encoder.threshold:.4f})")
+    for note in notes_on([text1, text2], encoder.vocabulary, encoder.recipe.text.max_length):
+        print(note)
 
 
 def encode(
     model: Model,
     source: Annotated[str, typer.Argument(metavar="INPUT", help="texts, in any accepted format")],
     output: Annotated[
-        Path, typer.Option(help="a Parquet file: text, embedding", rich_help_panel=RESULTS)
+        str,
+        typer.Option(
+            help="a Parquet file, a path or URI: text, embedding", rich_help_panel=RESULTS
+        ),
     ],
     normalize: Annotated[
         bool, typer.Option("--normalize", help="to unit length", rich_help_panel=WHAT)
     ] = False,
+    encoding: Encoding = None,
 ) -> None:
     """Encode every text of a file."""
     from siamese.encoder.encode_file import encode_file
+    from siamese.storage.output import check_output
 
-    check_file(output)
-    print(encode_file(model, source, output, normalize))
+    check_output(output)
+    print(encode_file(model, source, output, normalize, encoding))
 
 
-def report(run: Annotated[Path, typer.Argument(help="the folder of a run")]) -> None:
+def report(run: Annotated[str, typer.Argument(help="a run's folder or URI")]) -> None:
     """Write RUN/report.html and its pictures."""
     from siamese.report.run_report import write_report
 

@@ -1,6 +1,5 @@
 """Options that several commands share, and the groups that `--help` shows them in."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -17,7 +16,14 @@ def example(*lines: str) -> str:
 
 
 Inputs = Annotated[list[str], typer.Argument(help="files, globs, folders or URIs")]
-Model = Annotated[Path, typer.Argument(help="a model folder")]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        help="of all text files, such as gb18030; else the beginning of each says it",
+        rich_help_panel=WHAT,
+    ),
+]
+Model = Annotated[str, typer.Argument(help="a model folder or its URI")]
 Seed = Annotated[
     int,
     typer.Option(help="of all that is random", min=0, max=2**32 - 1, rich_help_panel=WHAT),

@@ -1,7 +1,6 @@
 """The commands that train. As in `main.py`, what is heavy is imported inside them."""
 
-import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,6 +10,7 @@ from distributed.cli.options import (
     RESULTS,
     WHAT,
     Data,
+    Encoding,
     Fresh,
     GpuMemory,
     Recipe,
@@ -82,6 +82,7 @@ def train(
     fresh: Fresh = False,
     tracker: Trackers = None,
     verbose: Verbose = False,
+    encoding: Encoding = None,
 ) -> None:
     """Train an encoder."""
     import distributed
@@ -108,10 +109,10 @@ def train(
     read_manifest(data)  # from Python, files of groups would do as well
     start = distributed.train if execution.workers[1] else siamese.train
     try:
-        start(data, dev, settled, run, existing=do, execution=execution)
-    except KeyboardInterrupt:
-        print("stopped; --resume continues the run from its last checkpoint", file=sys.stderr)
-        raise typer.Exit(130) from None
+        start(data, _pairs(dev, encoding), settled, run, existing=do, execution=execution)
+    except KeyboardInterrupt as stop:
+        stop.args = ("stopped; --resume continues the run from its last checkpoint",)
+        raise
     print(f"model: {Folder(run) / 'best'}")
 
 
@@ -207,6 +208,7 @@ def tune(
     fresh: Fresh = False,
     tracker: Trackers = None,
     verbose: Verbose = False,
+    encoding: Encoding = None,
 ) -> None:
     """Search settings with Ray Tune: the best recipe, its model and a report."""
     from distributed.sweep.command import Afterwards
@@ -232,10 +234,18 @@ def tune(
         )
     )
     sweep = Sweep(base, load_space(space, base), trials, search, scheduler, seed, max_concurrent)
-    afterwards = Afterwards(test, parse_workers(refit_workers) if refit else None)
+    tested = _pairs(test, encoding) if test else None
+    afterwards = Afterwards(tested, parse_workers(refit_workers) if refit else None)
     try:
-        best = start(data, dev, run, sweep, do, execution, afterwards)
-    except KeyboardInterrupt:
-        print("stopped; --resume continues the sweep", file=sys.stderr)
-        raise typer.Exit(130) from None
+        best = start(data, _pairs(dev, encoding), run, sweep, do, execution, afterwards)
+    except KeyboardInterrupt as stop:
+        stop.args = ("stopped; --resume continues the sweep",)
+        raise
     print(f"model: {best}")
+
+
+def _pairs(source: str, encoding: str | None) -> Any:
+    """Read labelled pairs if their encoding is given; else whoever uses them does."""
+    from siamese.data.reading import read_pairs
+
+    return read_pairs([source], encoding=encoding) if encoding else source

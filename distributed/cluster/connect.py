@@ -2,13 +2,24 @@
 
 import logging
 import os
+import signal
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from distributed.cluster.ray_private import hush_lost_nodes, last_cluster_address
+from distributed.cluster.ray_private import (
+    hush_lost_nodes,
+    last_cluster_address,
+    local_cluster,
+    unlike_a_cluster,
+)
 from siamese.errors import UserError
 
-_CONNECT_S = 3.0  # for a connection to the head of a cluster
+_CONNECT_S = 3.0  # for a connection to the head of a cluster, and then for an answer
+_HANGS = "no answer in time"
+_ELSE = "Without RAY_ADDRESS a cluster is started here."
 
 
 def connect(verbose: bool = False, object_store_memory: int | None = None) -> None:
@@ -23,7 +34,8 @@ def connect(verbose: bool = False, object_store_memory: int | None = None) -> No
             which is a share of the machine's.
 
     Raises:
-        UserError: `RAY_ADDRESS` names a cluster that does not answer.
+        UserError: `RAY_ADDRESS` names no cluster, one that does not answer, or one of another
+            version or with a token.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Ray would otherwise warn of a change to come in a setting that is not used here.
@@ -34,17 +46,41 @@ def connect(verbose: bool = False, object_store_memory: int | None = None) -> No
         return
     level = logging.INFO if verbose else logging.ERROR
     address = "local" if _is_gone() else None
-    try:
-        ray.init(
-            address,
-            log_to_driver=verbose,
-            logging_level=level,
-            object_store_memory=object_store_memory,
-        )
-    except ValueError:  # a cluster is there, which has an object store already
-        ray.init(address, log_to_driver=verbose, logging_level=level)
+    with _keeping_sigterm(), _in_a_sentence():
+        try:
+            ray.init(
+                address,
+                log_to_driver=verbose,
+                logging_level=level,
+                object_store_memory=object_store_memory,
+            )
+        except ValueError:  # a cluster is there, which has an object store already
+            ray.init(address, log_to_driver=verbose, logging_level=level)
     if not verbose:
         hush_lost_nodes()
+
+
+@contextmanager
+def _keeping_sigterm() -> Iterator[None]:
+    """Keep what this process does after a SIGTERM: Ray would have it end without a word."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _in_a_sentence() -> Iterator[None]:
+    """Turn what Ray raises when it cannot join or start a cluster into a `UserError`."""
+    import ray
+
+    try:
+        yield
+    except (RuntimeError, OSError, ValueError, ray.exceptions.RayError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"Ray cannot be started, or its cluster not joined: {reason}") from error
 
 
 def _is_gone() -> bool:
@@ -54,21 +90,76 @@ def _is_gone() -> bool:
     ends the process without an exception (`_Exit(1)`) once a request has waited for 60 s.
 
     Raises:
-        UserError: `RAY_ADDRESS` names a cluster that does not answer.
+        UserError: `RAY_ADDRESS` names no cluster, or one that does not answer.
     """
-    named = os.environ.get("RAY_ADDRESS")
-    address = named or last_cluster_address()
-    if not address or address in ("auto", "local") or "://" in address:
+    named = os.environ.get("RAY_ADDRESS", "")
+    if named == "local":
         return False
+    if not named:
+        last = last_cluster_address()
+        problem = _problem(last) if last else ""
+        if _HANGS in problem:
+            raise UserError(
+                f"the cluster of this machine, {last}: {problem} With RAY_ADDRESS=local one is "
+                "started beside it."
+            )
+        return bool(problem)
+    address = named
+    if named == "auto":
+        try:
+            address = local_cluster()
+        except (OSError, ValueError):
+            raise UserError(
+                "RAY_ADDRESS=auto: no Ray cluster, or more than one, runs on this machine. Start "
+                f"one with `ray start --head`, or name one, HOST:PORT. {_ELSE}"
+            ) from None
+    if problem := _problem(address):
+        raise UserError(f"RAY_ADDRESS={named}: {problem}")
+    return False
+
+
+def _problem(address: str) -> str:
+    """Say what is wrong with an address of a cluster, in seconds, or nothing."""
+    scheme = address.partition("://")[0] if "://" in address else ""
+    if scheme in ("http", "https"):
+        return (
+            "is the address of a dashboard, which `siamese submit` takes from "
+            f"RAY_API_SERVER_ADDRESS. RAY_ADDRESS takes the HOST:PORT of `ray start`. {_ELSE}"
+        )
+    if scheme == "ray":
+        return (
+            "Ray Client is not supported. Start it on the cluster, with `siamese submit --address "
+            "http://HOST:8265 -- …`."
+        )
     try:
         parts = urlsplit(f"//{address}")
-        socket.create_connection((parts.hostname or "", parts.port or 0), _CONNECT_S).close()
-    except (OSError, ValueError) as error:
-        if named:
-            raise UserError(
-                f"RAY_ADDRESS={named}: no cluster answers there "
-                f"({getattr(error, 'strerror', None) or error}). Is it running, and is this the "
-                "HOST:PORT that `ray start` printed? Without RAY_ADDRESS a cluster is started here."
-            ) from error
-        return True
-    return False
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if scheme or not host or not port:
+        return f"is not an address. Give the HOST:PORT that `ray start` printed. {_ELSE}"
+    reason = _silence(host, port) or unlike_a_cluster(address, _CONNECT_S)
+    return reason and (
+        f"no cluster answers there ({reason}). Is it running, and is this the HOST:PORT that "
+        "`ray start` printed? Without RAY_ADDRESS a cluster is started here."
+    )
+
+
+def _silence(host: str, port: int) -> str:
+    """Say why no connection can be made, or nothing."""
+    failed = [_HANGS]
+
+    def reach() -> None:
+        try:
+            socket.create_connection((host, port), _CONNECT_S).close()
+            failed.clear()
+        except TimeoutError:
+            pass
+        except (OSError, ValueError) as error:
+            failed[:] = [getattr(error, "strerror", None) or str(error)]
+
+    # In a thread: a name server that hangs has limits of its own.
+    thread = threading.Thread(target=reach, daemon=True)
+    thread.start()
+    thread.join(2 * _CONNECT_S)
+    return next(iter(failed), "")

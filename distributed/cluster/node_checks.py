@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -20,6 +20,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from distributed.cluster.capacity import Node
 from siamese.errors import UserError
 from siamese.storage.filesystem import filesystem_of
+from siamese.storage.output import check_writable
 
 PACKAGES = {"siamese-ray": "siamese", "tensorflow": "tensorflow", "keras": "keras"}
 _GONE = (
@@ -102,20 +103,9 @@ def check_read_uri(uri: str) -> list[str]:
 def check_run_uri(uri: str) -> list[str]:
     """Say what keeps a process from writing below a URI; an empty list when it can."""
     try:
-        filesystem, path = filesystem_of(uri)
-        # What is above a bucket, ".", is not a place to write.
-        folders = [p for p in (PurePosixPath(path), *PurePosixPath(path).parents) if str(p) != "."]
-        folder = next((p for p in folders if filesystem.exists(str(p))), None)
-        if folder is None:
-            return [f"{uri}: no such bucket or folder. Make it, or choose another run folder."]
-        marker = str(folder / _marker_name())
-        with filesystem.open(marker, "wb"):
-            pass
-        filesystem.rm_file(marker)
+        check_writable(uri)
     except UserError as error:
-        return [f"{error}. Check the scheme, or install the package that it needs."]
-    except OSError as error:
-        return [f"{uri}: cannot be written ({error}). Check the access, or choose another folder."]
+        return [str(error)]
     return []
 
 

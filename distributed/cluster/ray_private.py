@@ -5,6 +5,7 @@ upgrade breaks one: find what Ray calls it now (`git log -S NAME` in Ray's repos
 without as the docstring says. What is imported is imported inside, so that this file costs nothing.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,33 @@ def last_cluster_address() -> str | None:
 
     address: str | None = find_bootstrap_address(None)
     return address
+
+
+def unlike_a_cluster(address: str, seconds: float) -> str:
+    """Say why what listens at an address is not the head of a cluster, or nothing.
+
+    Ray's own client would ask it for minutes. The request is one of Ray's protocol, which no public
+    function sends. Without it: return nothing, and wait for the minutes.
+
+    Args:
+        address: `HOST:PORT`.
+        seconds: for the answer.
+    """
+    import grpc
+
+    if os.environ.get("RAY_USE_TLS", "0") in ("1", "true"):
+        return ""
+    options = (("grpc.enable_http_proxy", 0),)  # nor does Ray use one
+    with grpc.insecure_channel(address, options) as channel:
+        try:
+            channel.unary_unary("/ray.rpc.NodeInfoGcsService/CheckAlive")(b"", timeout=seconds)
+        except grpc.RpcError as error:
+            return {
+                grpc.StatusCode.DEADLINE_EXCEEDED: "no answer in time",
+                grpc.StatusCode.UNAVAILABLE: "what answers speaks another protocol",
+                grpc.StatusCode.UNIMPLEMENTED: "what answers is no head of a cluster",
+            }.get(error.code(), "")  # another: it asks for a token, and is a head
+    return ""
 
 
 def dashboard_note() -> str:
@@ -162,14 +190,15 @@ def package_limit() -> int:
     return int(GCS_STORAGE_MAX_SIZE)
 
 
-def package_files(root: Path) -> dict[Path, int]:
-    """List the files of a working directory that Ray uploads, with their sizes in bytes.
+def package_files(root: Path, leave_out: Callable[[Path], bool]) -> dict[Path, int]:
+    """List the files and folders of a working directory that Ray uploads, with sizes in bytes.
 
     What `.gitignore` and `.rayignore` name is left out by Ray's own reading of them, which no
     public function shares. Without it: count all files, and let `.gitignore` matter no more.
 
     Args:
         root: the folder, absolute.
+        leave_out: says of a file or folder whether it is not to be uploaded either.
     """
     from ray._private.ray_constants import get_runtime_env_default_excludes
     from ray._private.runtime_env.packaging import _dir_travel, _get_excludes
@@ -177,10 +206,9 @@ def package_files(root: Path) -> dict[Path, int]:
     sizes: dict[Path, int] = {}
 
     def add(path: Path) -> None:
-        if path.is_file():
-            sizes[path] = path.stat().st_size
+        sizes[path] = path.stat().st_size if path.is_file() else 0
 
-    excludes = [_get_excludes(root, get_runtime_env_default_excludes())]
+    excludes = [_get_excludes(root, get_runtime_env_default_excludes()), leave_out]
     _dir_travel(root, excludes, add, include_gitignore=True)
     return sizes
 

@@ -7,6 +7,7 @@ import logging
 import os
 import shlex
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,8 +15,10 @@ import requests
 from ray.exceptions import AuthenticationError, RayError
 from ray.job_submission import JobSubmissionClient
 
-from distributed.cluster.ray_private import job_client, local_cluster, package_files, package_limit
+from distributed.cluster.ray_private import job_client, local_cluster
+from distributed.jobs.package import check_package
 from siamese.errors import UserError
+from siamese.storage.output import path_of
 
 CONNECT_S = 3.0  # for a connection, and then for a first answer
 ANSWER_S = 10.0  # for an answer while a job is followed
@@ -23,7 +26,7 @@ SUBMIT_S = 120.0  # for an answer to the upload of a package or to a submission
 
 
 def submit(
-    command: list[str], address: str | None, working_dir: Path
+    command: list[str], address: str | None, working_dir: Path, outputs: Mapping[str, str]
 ) -> tuple[JobSubmissionClient, str]:
     """Upload a folder and start a command of `siamese` in it on a cluster.
 
@@ -32,14 +35,15 @@ def submit(
         address: of the cluster's dashboard, `http://HOST:8265`; without one, what Ray's
             variables name, or the cluster of this machine.
         working_dir: the folder that the job runs in. What its `.gitignore` and `.rayignore` name
-            stays here.
+            stays here, and so does what is no plain file.
+        outputs: the paths or URIs that the command writes, by option.
 
     Returns:
         The connection to the cluster and the id of the job.
 
     Raises:
-        UserError: there is no such folder, it is too large, or the cluster is not there or does
-            not let us in.
+        UserError: there is no such folder, it is too large or cannot be packed; an output would be
+            lost with the job; or the cluster is not there, does not let us in or takes no jobs.
     """
     if not working_dir.is_dir():
         raise UserError(
@@ -48,19 +52,27 @@ def submit(
     # Ray says at length what it leaves out of a package and where it was stored.
     logging.disable(logging.WARNING)
     client = connect(address)
-    _check_size(working_dir)
+    _check_outputs(outputs)
+    left_out = check_package(working_dir)
     client.limits = (CONNECT_S, SUBMIT_S)  # type: ignore[attr-defined]
     try:
         job = client.submit_job(
             entrypoint=shlex.join(["python", "-m", "distributed", *command]),
             runtime_env={
                 "working_dir": str(working_dir.resolve()),
+                "excludes": left_out,
                 # Python would hold back some thousand characters of the log.
                 "env_vars": {"PYTHONUNBUFFERED": "1"},
             },
         )
     except (requests.RequestException, RuntimeError) as error:
         reason = str(error).strip().splitlines()[-1]
+        if "No available agent" in reason:
+            reason = (
+                "it has no agent, which takes jobs: it has just been started, or the agent's port "
+                "52365 is taken there. Try again in some seconds, or start it with `ray start "
+                "--head --dashboard-agent-listen-port=PORT`."
+            )
         raise UserError(f"{client.get_address()}: did not take the job: {reason}") from error
     client.limits = (CONNECT_S, ANSWER_S)  # type: ignore[attr-defined]
     return client, job
@@ -76,6 +88,7 @@ def connect(address: str | None) -> JobSubmissionClient:
         UserError: nothing answers there, it is no Ray dashboard, or it asks for a token.
     """
     url = _find(address)
+    _bypass_proxies(url)
     try:
         # Not as an argument: Ray prefers its variables to that.
         os.environ["RAY_API_SERVER_ADDRESS"] = url
@@ -130,6 +143,7 @@ def _find(address: str | None) -> str:
     if scheme:
         return found
     # HOST:PORT without a scheme may be the dashboard, or the port that `ray start` gives.
+    _bypass_proxies(f"http://{found}")
     try:
         requests.get(f"http://{found}/api/version", timeout=CONNECT_S)
     except requests.ReadTimeout:
@@ -139,20 +153,26 @@ def _find(address: str | None) -> str:
     return f"http://{found}"
 
 
-def _check_size(folder: Path) -> None:
-    """Refuse a folder that Ray would refuse after packing and sending all of it."""
-    root = folder.absolute()
-    sizes = package_files(root)
-    limit = package_limit()
-    if sum(sizes.values()) >= limit:
-        largest = max(sizes, key=sizes.__getitem__)
-        raise UserError(
-            f"--working-dir {folder}: {_mib(sum(sizes.values()))} are more than the "
-            f"{_mib(limit)} that a cluster takes; the largest file is "
-            f"{largest.relative_to(root)} with {_mib(sizes[largest])}. Keep data on storage that "
-            "the cluster reads, and name what the job does not need in .gitignore or .rayignore."
-        )
+def _bypass_proxies(url: str) -> None:
+    """Send what goes to a cluster there: a connection has been made, and a proxy may know no way.
+
+    As curl and requests have it, `no_proxy` lists what is reached without `http_proxy`.
+    """
+    known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    hosts = ",".join(filter(None, (known, urlsplit(url).hostname)))
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = hosts
 
 
-def _mib(size: int) -> str:
-    return f"{size / 2**20:,.0f} MiB"
+def _check_outputs(outputs: Mapping[str, str]) -> None:
+    """Refuse what the job would write into its copy of the working directory.
+
+    Ray removes that copy, and gives it again to the next job that is submitted from here.
+    """
+    for option, location in outputs.items():
+        path = path_of(location)
+        if path is not None and not path.is_absolute():
+            raise UserError(
+                f"{option} {location}: the job would write it into its copy of the working "
+                "directory, which is removed. Give a whole path, on storage that outlives the job, "
+                "or a URI such as s3://bucket/folder."
+            )

@@ -24,6 +24,7 @@ def shard(
     seed: int = 1,
     fresh: bool = False,
     format: str | Format | None = None,
+    encoding: str | None = None,
 ) -> dict[str, Any]:
     """Make a data set: `make_data_set`, in the workers of the cluster if there is much to do.
 
@@ -34,6 +35,7 @@ def shard(
         seed: of the order in which groups are dealt to shards.
         fresh: replace a data set that is there.
         format: the format of all files.
+        encoding: of all text files.
 
     Returns:
         The manifest.
@@ -41,7 +43,7 @@ def shard(
     Raises:
         UserError: an input cannot be used, or `output` is in the way.
     """
-    return make_data_set(inputs, output, rows_per_shard, seed, fresh, format, _choose_map)
+    return make_data_set(inputs, output, rows_per_shard, seed, fresh, format, _choose_map, encoding)
 
 
 def _choose_map(pieces: Sequence[Piece]) -> Map:

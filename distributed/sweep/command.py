@@ -1,6 +1,7 @@
 """`siamese tune`: data, development pairs, a recipe and a space -> the best recipe and model."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from distributed.sweep.folder import SweepFolder
 from distributed.sweep.refit import refit
@@ -15,7 +16,8 @@ from siamese.config.metrics import metric_of
 from siamese.data.in_memory import pairs_of
 from siamese.errors import RunError
 from siamese.storage.filesystem import absolute
-from siamese.training.checkpoint import checkpoint_folders
+from siamese.storage.ownership import owning
+from siamese.training.checkpoint import newest_checkpoint, step_of
 from siamese.training.execution import Execution
 from siamese.training.preparation import print_data, read_data
 from siamese.training.run_folder import Existing, RunFolder
@@ -28,17 +30,17 @@ class Afterwards:
     """Says what follows when the best trial is known.
 
     Attributes:
-        test: pairs to judge its model on, once.
+        test: pairs to judge its model on, once, as in `siamese.train`.
         refit_workers: train its recipe once more in full with so many workers; None: do not.
     """
 
-    test: str | None = None
+    test: Any = None
     refit_workers: tuple[int, int] | None = None
 
 
 def tune(
     data: str,
-    dev: str,
+    dev: Any,
     run: str,
     sweep: Sweep,
     existing: Existing = "refuse",
@@ -49,7 +51,8 @@ def tune(
 
     Args:
         data: a data set that `siamese shard` wrote; a path or URI.
-        dev: development pairs, which pick each trial's epoch and the best trial.
+        dev: development pairs, as in `siamese.train`, which pick each trial's epoch and the best
+            trial.
         run: the sweep's folder; a path or URI.
         sweep: what to search and how.
         existing: what to do with a folder that is there.
@@ -64,7 +67,22 @@ def tune(
         RunError: every trial failed.
         KeyboardInterrupt: it was interrupted.
     """
-    execution, afterwards = execution or Execution(), afterwards or Afterwards()
+    with owning(run, resumes=existing == "resume"):
+        return _tune(
+            data, dev, run, sweep, existing, execution or Execution(), afterwards or Afterwards()
+        )
+
+
+def _tune(
+    data: str,
+    dev: str,
+    run: str,
+    sweep: Sweep,
+    existing: Existing,
+    execution: Execution,
+    afterwards: Afterwards,
+) -> str:
+    """Search in a folder that this process owns."""
     folder = SweepFolder(run)
     folder.check(existing)
     higher = metric_of(sweep.metric).higher_is_better
@@ -121,8 +139,8 @@ def _catch_up(trials: Trials) -> None:
     """Keep the epochs that trials completed just before the driver was killed."""
     for log in trials.running():
         run = RunFolder.open(trials.folder.inner(f"trials/{log.name}"))
-        newest = checkpoint_folders(run.checkpoints)[-1:]
-        step = int(newest[0].name.split("-")[1]) if newest else -1
+        newest = newest_checkpoint(run.checkpoints, print)
+        step = step_of(newest) if newest else -1
         known = max((each["step"] for each in log.evaluations), default=0)
         for line in run.read_log():
             if line["event"] == "evaluation" and known < line["step"] <= step:

@@ -9,7 +9,7 @@ SWEEP/trials.csv best_recipe.yaml best/ sweep.html pictures/ test.json refit/   
 """
 
 import json
-import shutil
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,18 @@ from siamese.storage.atomic import read_json, replacing, write_json
 from siamese.storage.filesystem import local_path
 from siamese.storage.folder import Folder
 from siamese.storage.mirror import Mirror
+from siamese.storage.ownership import clear_folder, is_used
 from siamese.training.run_folder import Existing, differences
+
+# Written in this order: a sweep has begun once what was asked for is there.
+_FIRST = ("recipe.yaml", "sweep.json")
+
+# The events, and what each of them tells.
+EVENTS: dict[str, dict[str, type]] = {
+    "start": {"trial": int, "settings": dict, "draws": dict},
+    "evaluation": {"trial": int, "figures": dict},
+    "end": {"trial": int, "status": str, "error": str},
+}
 
 
 class SweepFolder:
@@ -58,17 +69,18 @@ class SweepFolder:
             UserError: it exists and is to be refused, is to be resumed and holds no sweep, or is
                 to be replaced and holds something that is not a sweep.
         """
-        used = self.path.is_file() or (self.path.is_dir() and any(self.path.iterdir()))
-        used = used or (self._mirror is not None and self._mirror.has(""))
+        begun = self.asked_file.is_file()
+        used = begun or is_used(self.path, but=_FIRST)
+        used = used or (self._mirror is not None and self._mirror.is_used(but=_FIRST))
         if existing == "resume":
-            if not self.asked_file.is_file():
+            if not begun:
                 raise UserError(f"{self.location}: holds no sweep to resume. Leave out --resume.")
         elif existing == "refuse" and used:
             raise UserError(
                 f"{self.location}: exists already. Continue that sweep with --resume, replace it "
                 "with --fresh, or choose another --run folder."
             )
-        elif used and not self.asked_file.is_file():
+        elif used and not begun:
             raise UserError(
                 f"{self.location}: is not the folder of a sweep, so --fresh will not delete it. "
                 "Choose another --run folder."
@@ -81,6 +93,8 @@ class SweepFolder:
             UserError: names what differs.
         """
         before = read_json(self.asked_file)
+        if not isinstance(before, dict):
+            raise UserError(f"{self.asked_file}: damaged. Start the sweep afresh with --fresh.")
         if found := list(differences(before, asked)):
             raise UserError(
                 f"{self.location}: was started with other settings; a resumed sweep must keep "
@@ -90,7 +104,7 @@ class SweepFolder:
     def start(self, asked: dict[str, Any], recipe: Recipe, fresh: bool) -> None:
         """Begin a sweep, in the place of an older one if `fresh`."""
         if fresh and self.path.exists():
-            shutil.rmtree(self.path.resolve())
+            clear_folder(self.path)
             if self._mirror:
                 self._mirror.remove()
         self.path.mkdir(parents=True, exist_ok=True)
@@ -105,22 +119,42 @@ class SweepFolder:
             self._mirror.push()
 
     def log(self, event: str, trial: int, **values: Any) -> None:
-        """Append an event."""
+        """Append an event; it is on the disk when this returns."""
         line = json.dumps({"event": event, "trial": trial, **values}, ensure_ascii=False)
         with self.events_file.open("a", encoding="utf-8") as stream:
             stream.write(line + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
         self.publish()
 
     def events(self) -> Iterator[dict[str, Any]]:
-        """Yield the events so far; one that a kill cut short is left out, and cut off."""
+        """Yield the events so far; one that a kill cut short is left out, and cut off.
+
+        Raises:
+            UserError: an event is damaged; names its line.
+        """
         if not self.events_file.exists():
             return
-        text = self.events_file.read_text(encoding="utf-8")
-        whole = text[: text.rfind("\n") + 1]
-        if whole != text:
+        data = self.events_file.read_bytes()
+        whole = data[: data.rfind(b"\n") + 1]
+        if whole != data:
             with replacing(self.events_file) as beside:
-                beside.write_text(whole, encoding="utf-8")
-        yield from map(json.loads, whole.splitlines())
+                beside.write_bytes(whole)
+        begun = set()
+        for number, line in enumerate(whole.splitlines(), start=1):
+            try:
+                event = json.loads(line)
+                told = {key: type(event[key]) for key in EVENTS[event["event"]]}
+                if event["event"] == "start":
+                    begun.add(event["trial"])
+                if told != EVENTS[event["event"]] or event["trial"] not in begun:
+                    raise ValueError("not what a sweep writes")
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+                raise UserError(
+                    f"{self.events_file}, line {number}: damaged ({error}). Start the sweep afresh "
+                    "with --fresh."
+                ) from None
+            yield event
 
     def clean(self) -> None:
         """Remove what only a sweep that runs has a use for."""

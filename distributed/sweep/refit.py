@@ -1,5 +1,7 @@
 """Train the best recipe of a sweep once more, in full."""
 
+from typing import Any
+
 import distributed
 import siamese
 from distributed.sweep.folder import SweepFolder
@@ -11,7 +13,7 @@ from siamese.training.run_folder import Existing, RunFolder
 def refit(
     folder: SweepFolder,
     data: str,
-    dev: str,
+    dev: Any,
     recipe: Recipe,
     workers: tuple[int, int],
     existing: Existing,

@@ -3,13 +3,17 @@
 import logging
 import os
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distributed.sweep.display import SweepDisplay
 from distributed.sweep.search import Search
 from distributed.sweep.shared import Shared
 from distributed.sweep.sweep import Sweep
 from distributed.sweep.trials import Trials
+from siamese.training.execution import Execution
+
+if TYPE_CHECKING:
+    from distributed.cluster.capacity import Group, Node
 
 # Ray Tune's own settings, unless the user has set them.
 _RAY_TUNE = {
@@ -77,15 +81,33 @@ def _trainable(shared: Shared, max_concurrent: int | None) -> tuple[Any, int | N
     """Make what Ray Tune runs for each trial, and say how many it may run at a time."""
     from ray import tune
 
-    from distributed.cluster.capacity import alive_nodes, fit_free, resources_of
+    from distributed.cluster.capacity import addable, alive_nodes, resources_of
     from distributed.sweep.trial import run_trial
 
     trainable = tune.with_parameters(run_trial, shared=shared)
-    need = resources_of(shared.execution)
-    workers = shared.execution.workers[1]
-    if not workers:
-        return tune.with_resources(trainable, need), max_concurrent
+    if not shared.execution.workers[1]:
+        return tune.with_resources(trainable, resources_of(shared.execution)), max_concurrent
     # The trial itself holds next to nothing: its workers ask for their own.
-    fitting = max(fit_free(alive_nodes(), need) // workers, 1)
-    most = min(max_concurrent or fitting, fitting)
+    nodes = alive_nodes()
+    most = at_a_time(shared.execution, nodes, addable(nodes), max_concurrent)
     return tune.with_resources(trainable, {"CPU": 0, "memory": 1 << 20}), most
+
+
+def at_a_time(
+    execution: Execution, nodes: "list[Node]", groups: "list[Group]", asked: int | None
+) -> int:
+    """Say how many trials of several workers may run at a time.
+
+    Two that each hold some of their workers, and wait for the others, would wait for ever.
+
+    Args:
+        execution: of each trial.
+        nodes: that are there.
+        groups: of nodes that may be added.
+        asked: the most that the user wants; None: as many as fit.
+    """
+    from distributed.cluster.capacity import fit_free, fit_groups, resources_of
+
+    need = resources_of(execution)
+    fitting = (fit_free(nodes, need) + fit_groups(groups, need)) // execution.workers[1]
+    return max(min(asked or fitting, fitting), 1)

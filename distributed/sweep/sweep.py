@@ -9,12 +9,20 @@ from pydantic import ValidationError
 from distributed.sweep.choices import SchedulerName, SearchName
 from siamese.config.loading import with_settings
 from siamese.config.recipe import Recipe
-from siamese.config.search_space import Space
+from siamese.config.search_space import Space, in_words
 from siamese.data.dataset import TrainingData
 from siamese.data.pair import Pair
 from siamese.errors import UserError
 from siamese.training.execution import Execution, check_shares
-from siamese.training.preparation import prepare
+from siamese.training.preparation import check_steps, prepare
+
+# The settings that say how many steps a run has, and how many it needs.
+_SET_THE_STEPS = (
+    "optimizer.warmup_steps",
+    "training.epochs",
+    "sampling.batch_groups",
+    "sampling.method",
+)
 
 
 @dataclass(frozen=True)
@@ -114,6 +122,7 @@ def check_sweep(
             prepare(recipe, groups, pairs, vectors=False)
         except UserError as error:
             problems[str(error)] = None
+    problems |= dict.fromkeys(_steps_that_do_not_fit(sweep, execution, groups))
     if problems:
         raise UserError("some trials could not run:\n" + "\n".join(f"  {p}" for p in problems))
 
@@ -125,6 +134,31 @@ def _recipes_at_the_ends(sweep: Sweep) -> Iterator[Recipe]:
             yield with_settings(sweep.recipe, settings)
         except ValidationError:
             continue  # with the recipe's own other settings; the space itself was checked
+
+
+def _steps_that_do_not_fit(
+    sweep: Sweep, execution: Execution, groups: TrainingData
+) -> Iterator[str]:
+    """Say which combination of settings has too few steps, and which batch cannot be shared."""
+    for settings in sweep.space.corners(_SET_THE_STEPS):
+        try:
+            check_steps(with_settings(sweep.recipe, settings), groups)
+        except ValidationError:
+            continue
+        except UserError as error:
+            chosen = f"with {in_words(settings)}: " if len(settings) > 1 else ""
+            yield f"{chosen}{error}"
+            break
+    sizes = sweep.space.ranges.get("sampling.batch_groups")
+    for size in (sizes.grid() or []) if sizes and execution.workers[1] else []:
+        sampling = sweep.recipe.sampling.model_copy(update={"batch_groups": size})
+        try:
+            check_shares(
+                sweep.recipe.model_copy(update={"sampling": sampling}), (1, execution.workers[1])
+            )
+        except UserError as error:
+            yield str(error)
+            break
 
 
 def _listed(value: Any) -> Any:

@@ -8,23 +8,28 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from pydantic import ValidationError
 from ray import tune
 
 from distributed.sweep.shared import Shared
 from distributed.training.launch import launch
-from siamese.config.loading import with_settings
+from siamese.config.loading import explain, with_settings
 from siamese.config.recipe import Recipe
 from siamese.data.dataset import TrainingData
 from siamese.data.pair import Pair
 from siamese.data.shards import read_shards
 from siamese.errors import RunError, UserError
-from siamese.storage.atomic import read_json
+from siamese.storage.atomic import read_json, replacing_folder
+from siamese.storage.ownership import owning
 from siamese.training.checkpoint import checkpoint_folders
-from siamese.training.context import LocalContext
+from siamese.training.context import LocalContext, Save
 from siamese.training.execution import Execution
 from siamese.training.preparation import Prepared, prepare
 from siamese.training.run_folder import RunFolder
 from siamese.training.training_run import TrainingRun
+
+# Seconds in which the process of a trial ends whose driver was killed, or that Ray Tune stopped.
+_END_WITHIN = 60.0
 
 
 @ray.remote(num_cpus=0)
@@ -89,10 +94,10 @@ class TrialContext(LocalContext):
         """Show nothing: the driver shows the epochs of all trials."""
         yield lambda n, note="": None
 
-    def checkpoint(self, step: int, save: Callable[[Path], None]) -> None:
-        """Keep a checkpoint, unless a resumed sweep may have begun to write this folder."""
+    def checkpoint(self, step: int, save: Save, save_best: Save | None = None) -> None:
+        """Keep a checkpoint, unless the driver is gone: a resumed sweep may have begun."""
         self._check_driver()
-        super().checkpoint(step, save)
+        super().checkpoint(step, save, save_best)
 
     def report(self, evaluation: dict[str, Any]) -> None:
         """Report to Ray Tune, which may end this process for it, with a checkpoint to clone."""
@@ -110,15 +115,19 @@ def run_trial(config: dict[str, Any], shared: Shared) -> None:
         config: `settings`, by key.
         shared: the same for all trials.
     """
+    location = f"{shared.trials}/{tune.get_context().get_trial_id()}"
     try:
-        _train(config["settings"], shared)
+        with owning(location, wait=_END_WITHIN):
+            _train(config["settings"], shared, location)
     except (UserError, RunError) as error:
         tune.report({"error": str(error)})
 
 
-def _train(settings: dict[str, Any], shared: Shared) -> None:
-    recipe = with_settings(shared.recipe, settings)
-    location = f"{shared.trials}/{tune.get_context().get_trial_id()}"
+def _train(settings: dict[str, Any], shared: Shared, location: str) -> None:
+    try:
+        recipe = with_settings(shared.recipe, settings)
+    except ValidationError as error:  # settings that do not go together
+        raise UserError("; ".join(explain(error))) from None
     folder = RunFolder.open(location)
     folder.start(recipe, shared.summary, fresh=False)
     if checkpoint := tune.get_checkpoint():
@@ -155,6 +164,6 @@ def _report(evaluation: dict[str, Any], checkpoint: Any = None) -> None:
 def _adopt(source: Path, folder: RunFolder) -> None:
     """Go on from a checkpoint that Ray Tune gives: the trial's last one, or a donor's."""
     step = read_json(source / "progress.json")["step"]
-    shutil.rmtree(folder.checkpoints, ignore_errors=True)
-    shutil.copytree(source, folder.checkpoints / f"step-{step:08}")
+    with replacing_folder(folder.checkpoints) as beside:
+        shutil.copytree(source, beside / f"step-{step:08}")
     folder.publish()

@@ -1,6 +1,7 @@
 """The trials of a sweep while it runs: what happens to them is kept in the sweep's folder."""
 
 import time
+from itertools import product
 from typing import Any
 
 from distributed.sweep.folder import SweepFolder
@@ -14,6 +15,7 @@ from distributed.sweep.trial_log import (
     ranking,
     read_trials,
 )
+from siamese.errors import UserError
 
 
 class Trials:
@@ -29,6 +31,9 @@ class Trials:
         metric: that the trials are ranked by.
         epochs: of a trial that is not stopped.
         logs: of the trials, by number.
+
+    Raises:
+        UserError: what is kept of them is damaged.
     """
 
     def __init__(self, folder: SweepFolder, metric: str, epochs: int) -> None:
@@ -36,9 +41,19 @@ class Trials:
         self.metric = metric
         self.epochs = epochs
         self.logs = read_trials(folder.events())
+        self._check_figures()
         # Seconds that the sweep had taken when it was killed.
         self.seconds_before = max((each["at"] for _, each in in_order(self.logs)), default=0.0)
         self._begun = time.monotonic()
+
+    def _check_figures(self) -> None:
+        for log in self.logs.values():
+            for each, key in product(log.evaluations, (self.metric, "epoch", "step", "at")):
+                if not isinstance(each.get(key), int | float):
+                    raise UserError(
+                        f"{self.folder.events_file}: damaged: an evaluation of trial {log.number} "
+                        f"has no number `{key}`. Start the sweep afresh with --fresh."
+                    )
 
     def running(self) -> list[TrialLog]:
         """List those that have not ended, by number."""

@@ -14,7 +14,8 @@ from distributed.cluster.gpu_memory import cap_worker_memory
 from distributed.training.driver_link import Reporter
 from distributed.training.watchdog import Watchdog
 from siamese.errors import UserError
-from siamese.training.context import LocalContext
+from siamese.training.checkpoint import newest_checkpoint, step_of
+from siamese.training.context import LocalContext, Save
 from siamese.training.execution import Execution
 from siamese.training.gpu_memory import memory_note
 from siamese.training.run_folder import RunFolder
@@ -66,11 +67,11 @@ class RayContext(LocalContext):
         self._watchdog.heartbeat()
         self._reporter.heartbeat()
 
-    def checkpoint(self, step: int, save: Callable[[Path], None]) -> None:
+    def checkpoint(self, step: int, save: Save, save_best: Save | None = None) -> None:
         """Let the first worker write it if the driver lives: a resumed run may have begun."""
         if self.rank == 0:
             self._reporter.check()
-            super().checkpoint(step, save)
+            super().checkpoint(step, save, save_best)
         self.heartbeat()
 
     def report(self, evaluation: dict[str, Any]) -> None:
@@ -81,10 +82,14 @@ class RayContext(LocalContext):
         self.heartbeat()
 
     def latest_checkpoint(self) -> Path | None:
-        """Find the newest one that the first worker sees."""
-        newest = super().latest_checkpoint()
+        """Find the newest one that is whole to the first worker."""
+        newest = None if self.rank else super().latest_checkpoint()
         name = ray.train.collective.broadcast_from_rank_zero(newest.name if newest else None)
         return self.run.checkpoints / name if name else None
+
+    def say(self, text: str) -> None:
+        """Have a line printed by the driver."""
+        self._reporter.line(text)
 
 
 def run_worker(config: dict[str, Any]) -> None:
@@ -175,8 +180,8 @@ def _strategy(world_size: int, gpus: float) -> "tf.distribute.Strategy":
 
 
 def _report_start(context: RayContext, attempt: int, reporter: Reporter) -> None:
-    checkpoint = LocalContext.latest_checkpoint(context)
-    where = f"from step {int(checkpoint.name.split('-')[1]):,}" if checkpoint else "from the start"
+    checkpoint = newest_checkpoint(context.run.checkpoints, say=lambda text: None)
+    where = f"from step {step_of(checkpoint):,}" if checkpoint else "from the start"
     again = f" (attempt {attempt})" if attempt > 1 else ""
     workers = f"{context.world_size} worker{'s' * (context.world_size > 1)}"
     reporter.line(f"training on {workers} {where}{again}")

@@ -62,6 +62,12 @@ class Space:
             for value in values.ends():
                 yield {key: value}
 
+    def corners(self, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Yield every combination of the ends of some settings' ranges, of those that it has."""
+        found = [key for key in keys if key in self.ranges]
+        for values in product(*(self.ranges[key].ends() for key in found)):
+            yield dict(zip(found, values, strict=True))
+
 
 def load_space(name_or_file: str, recipe: Recipe) -> Space:
     """Load an embedded space or a YAML file, and check it against the recipe it varies.

@@ -6,13 +6,16 @@ function `build` returns a `Format`. Adding a format is adding a file there.
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, NoReturn
 
 from siamese.config.parts import load_part, part_names
-from siamese.data.data_file import DataFile, find_files
+from siamese.data.contents import looked_at
+from siamese.data.data_file import DataFile
+from siamese.data.finding import find_files
 from siamese.data.group import Group
 from siamese.data.pair import PairRow, to_pairs
 from siamese.errors import UserError
+from siamese.text.encodings import checked_encoding
 
 
 class FileRange(NamedTuple):
@@ -41,9 +44,11 @@ class Format:
 
     Attributes:
         suffixes: lower-case endings of the names of such files.
+        is_text: whether they are text, whose encoding then is recognised.
     """
 
     suffixes: tuple[str, ...] = ()
+    is_text = False
 
     def holds(self, file: DataFile) -> Literal["groups", "pairs"]:
         """Say whether a file holds groups or labelled pairs."""
@@ -92,26 +97,45 @@ def all_formats() -> tuple[Format, ...]:
 
 
 def find_inputs(
-    inputs: list[str], format: str | Format | None = None
+    inputs: list[str], format: str | Format | None = None, encoding: str | None = None
 ) -> list[tuple[DataFile, Format]]:
-    """Find input files and the format of each.
+    """Find input files, the format of each, and the encoding of those that are text.
 
     Args:
-        inputs: files, globs, folders or URIs; a folder stands for every data file below it.
+        inputs: files, globs, folders or URIs; see `find_files`.
         format: the format of all files: a name, or an object; None: their suffixes say it.
+        encoding: of all text files, such as `gb18030`; None: the beginning of each says it.
 
     Raises:
-        UserError: an input is missing or empty, or its suffix or the format's name is unknown.
+        UserError: an input is missing, empty or damaged, or its suffix or the name of the format or
+            the encoding is unknown.
     """
+    forced = checked_encoding(encoding) if encoding else None
     chosen = load_part("format", format)() if isinstance(format, str) else format
     formats = (chosen,) if chosen else all_formats()
-    files = find_files(inputs, tuple(sorted(s for f in formats for s in f.suffixes)))
-    return [(file, chosen or _format_of(file)) for file in files]
+    found = []
+    for file in find_files(inputs, tuple(sorted(s for f in formats for s in f.suffixes))):
+        own = chosen or next((f for f in all_formats() if file.suffix in f.suffixes), None)
+        if own is None or own.is_text:
+            file = looked_at(file, forced)
+        if own is None:
+            _refuse_kind(file)
+        found.append((file, own))
+    return found
 
 
-def _format_of(file: DataFile) -> Format:
-    for format in all_formats():
-        if file.suffix in format.suffixes:
-            return format
+# What to do with files that are no data, but hold what could be.
+_OTHERS = (
+    ((".xlsx", ".xls", ".xlsm", ".ods", ".numbers"), "Save the table as CSV (UTF-8)"),
+    ((".docx", ".doc", ".pdf", ".rtf", ".html", ".htm"), "Save its text as .txt, one text a line"),
+    ((".pkl", ".pickle", ".npy", ".npz", ".pt", ".arrow", ".feather"), "Write it as Parquet"),
+)
+
+
+def _refuse_kind(file: DataFile) -> NoReturn:
     *suffixes, last = sorted(suffix for format in all_formats() for suffix in format.suffixes)
-    raise UserError(f"{file}: unknown kind of file. Accepted are {', '.join(suffixes)} and {last}.")
+    hint = next((f" {what}." for endings, what in _OTHERS if file.suffix in endings), "")
+    raise UserError(
+        f"{file}: unknown kind of file. Accepted are {', '.join(suffixes)} and {last}, also packed "
+        f"with gzip, zstd or zip.{hint}"
+    )

@@ -49,6 +49,25 @@ def checked_group(group_id: str, texts: Any, negatives: Any, where: Callable[[],
     return Group(group_id, tuple(texts), tuple(negatives))
 
 
+def checked_id(value: Any, where: Callable[[], str]) -> str:
+    """Make a group's id of a value of any type.
+
+    Args:
+        value: should be a string or a number.
+        where: as in `checked_group`.
+
+    Raises:
+        UserError: it is anything else.
+    """
+    if isinstance(value, str):
+        return value
+    if value is None or isinstance(value, list | dict | tuple | bool) or value != value:
+        raise UserError(
+            f"{where()}: a group's id must be a string or a number, found {shorten(value)}."
+        )
+    return str(value)
+
+
 def find_group_columns(names: Sequence[str], where: str) -> tuple[int, int, int | None]:
     """Find the columns of the ids, the texts and, if there are any, the negatives by their names.
 
@@ -59,6 +78,7 @@ def find_group_columns(names: Sequence[str], where: str) -> tuple[int, int, int 
     Raises:
         UserError: there are no ids or no texts.
     """
+    names = [name.replace("\ufeff", "") for name in names]
     found = [name for name in ID_COLUMNS if name in names]
     if not found or "texts" not in names:
         raise UserError(

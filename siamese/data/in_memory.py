@@ -25,7 +25,6 @@ from siamese.data.pair import (
     to_pairs,
 )
 from siamese.data.reading import read_pairs
-from siamese.data.shard_output import check_output
 from siamese.data.sharding import make_data_set, write_data_set
 from siamese.data.shards import FIRST_SHARD, MANIFEST
 from siamese.errors import UserError
@@ -62,8 +61,7 @@ def data_set_of(groups: Any, folder: str | Path, fresh: bool = False) -> str:
         make_data_set(paths, output, fresh=fresh)
         return output
     piece = _piece(groups, "groups")
-    check_output(output, fresh)
-    write_data_set([piece], piece.name, output)
+    write_data_set([piece], piece.name, output, fresh=fresh)
     return output
 
 

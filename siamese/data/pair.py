@@ -1,5 +1,6 @@
 """A labelled pair of texts, and rows of a table that should be labelled pairs."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -32,7 +33,7 @@ class PairRow(NamedTuple):
         where: the table and the row's place in it, for messages.
         text1: a text.
         text2: another text.
-        label: as a string; should be 0 or 1.
+        label: as a string; should be 0 or 1, or mean the one or the other: see `to_label`.
         hint: what to do, besides, if the label is anything else.
     """
 
@@ -54,22 +55,47 @@ def to_pairs(rows: Iterable[PairRow], empty_texts: bool = True) -> Iterator[Pair
         UserError: a label is neither 0 nor 1, or a text is empty where none may be; names the row.
     """
     for row in rows:
-        if row.label not in ("0", "1"):
+        label = to_label(row.label)
+        if label is None:
+            grade = (
+                " If it says how similar the texts are, choose from which value on they mean the "
+                "same, and write 1 or 0."
+                if _is_number(row.label)
+                else ""
+            )
             raise UserError(
                 f"{row.where}: the label is {row.label!r}; it must be 0 or 1. Fix the row or "
-                f"remove it.{row.hint}"
+                f"remove it.{grade}{row.hint}"
             )
         if not empty_texts and not (row.text1.strip() and row.text2.strip()):
             raise UserError(
                 f"{row.where}: has an empty text. Remove the row: an empty text cannot be trained "
                 "on."
             )
-        yield Pair(row.text1, row.text2, int(row.label))
+        yield Pair(row.text1, row.text2, label)
+
+
+def to_label(written: str) -> int | None:
+    """Read a label as people and programs write it: `1`, `1.0`, `true`, `Yes`; None: it is none."""
+    if written in ("0", "1"):
+        return int(written)
+    folded = written.strip().lower()
+    for label, words in enumerate((("false", "no"), ("true", "yes"))):
+        if folded in words or (_is_number(folded) and float(folded) == label):
+            return label
+    return None
+
+
+def _is_number(written: str) -> bool:
+    try:
+        return math.isfinite(float(written))
+    except ValueError:
+        return False
 
 
 def find_label_column(names: Sequence[str]) -> int | None:
     """Find the column of labels by its name; None: there is none."""
-    folded = [name.strip().lower() for name in names]
+    folded = [_folded(name) for name in names]
     return next((folded.index(label) for label in LABEL_COLUMNS if label in folded), None)
 
 
@@ -83,19 +109,25 @@ def find_pair_columns(names: Sequence[str], where: str) -> tuple[int, int, int]:
     Raises:
         UserError: the names do not say which columns these are.
     """
-    folded = [name.strip().lower() for name in names]
+    folded = [_folded(name) for name in names]
     label = find_label_column(names)
     if label is not None:
         for first, second in TEXT_COLUMNS:
             if first in folded and second in folded:
                 return folded.index(first), folded.index(second), label
-        others = [position for position in range(len(names)) if position != label]
+        # A column without a name is pandas' index, or what follows a comma too many.
+        others = [p for p, name in enumerate(folded) if name and p != label]
         if len(others) == 2:
             return others[0], others[1], label
     raise UserError(
         f"{where}: has the columns {', '.join(names)}; which of them are the two texts and "
         "the label is not clear. Name them text1, text2 and label."
     )
+
+
+def _folded(name: str) -> str:
+    """Return a column's name without what differs by accident: case, blanks and BOMs."""
+    return name.replace("\ufeff", "").strip().lower()
 
 
 def label_as_string(label: Any) -> str:

@@ -2,18 +2,21 @@
 
 | file | holds |
 | --- | --- |
-| `.json` | the notebook's `{id: [text, …]}` |
+| `.json` | the notebook's `{id: [text, …]}`, or JSON Lines |
 | `.jsonl` | one `{"id": …, "texts": [text, …], "negatives": [text, …]}` a line |
 | `.tsv`, `.txt` | labelled pairs `text1 ⇥ text2 ⇥ label`, with or without a header; no quoting |
 | `.csv` | the same, separated by commas, quoted as CSV |
 | `.parquet` | groups (`id` or `group_id`, `texts`, `negatives`) or pairs (two texts, `label`) |
+
+All but Parquet may be packed with gzip, zstd, bzip2, lz4 or zip (`packed.py`), and be in another
+encoding than UTF-8 (`encodings.py`). The folder of a data set is read as the groups in it.
 
 Groups are read as a stream. Labelled pairs become groups by joining the positive ones, which holds
 all pairs in memory (`joining.py`).
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from siamese.data.cleaning import ReadingCounts
 from siamese.data.format import Format, find_inputs
@@ -24,7 +27,10 @@ from siamese.errors import UserError
 
 
 def read_groups(
-    inputs: list[str], counts: ReadingCounts, format: str | Format | None = None
+    inputs: list[str],
+    counts: ReadingCounts,
+    format: str | Format | None = None,
+    encoding: str | None = None,
 ) -> Iterator[Group]:
     """Yield the groups of all inputs that have two different texts or more, or negatives.
 
@@ -36,26 +42,30 @@ def read_groups(
         inputs: files, globs, folders or URIs.
         counts: is added to.
         format: the format of all files: a name, or an object; None: their suffixes say it.
+        encoding: of all text files, such as `gb18030`; None: the beginning of each says it.
 
     Raises:
         UserError: an input is missing, empty, of another shape or encoding, or has an empty text.
     """
-    for piece in plan_pieces(inputs, sys.maxsize, format):
+    for piece in plan_pieces(inputs, sys.maxsize, format, encoding):
         for batch in piece.read(counts):
             yield from batch
 
 
-def read_pairs(inputs: list[str], format: str | Format | None = None) -> list[Pair]:
+def read_pairs(
+    inputs: list[str], format: str | Format | None = None, encoding: str | None = None
+) -> list[Pair]:
     """Read labelled pairs to evaluate an encoder on.
 
     Args:
         inputs: files, globs, folders or URIs.
         format: as in `read_groups`.
+        encoding: as in `read_groups`.
 
     Raises:
         UserError: an input is missing, empty or malformed, or the pairs are not of both labels.
     """
-    files = find_inputs(inputs, format)
+    files = find_inputs(inputs, format, encoding)
     for file, own_format in files:
         if own_format.holds(file) != "pairs":
             raise UserError(
@@ -67,16 +77,34 @@ def read_pairs(inputs: list[str], format: str | Format | None = None) -> list[Pa
     return pairs
 
 
-def read_texts(inputs: list[str], format: str | Format | None = None) -> Iterator[str]:
-    """Yield every text of the inputs, for training vectors or for encoding.
+class Texts(Iterable[str]):
+    """Every text of some inputs, for training vectors or for encoding; read as often as asked.
 
     Besides groups and pairs, a `.txt` file may hold one text a line and a Parquet file a column
-    `text` (such as `siamese encode` writes). Order is kept and nothing is dropped, so that what
-    comes out lines up with what went in.
+    `text` (such as `siamese encode` writes). Of groups it is the texts, without hard negatives.
+    Order is kept and nothing is dropped, so that what comes out lines up with what went in.
 
     Args:
         inputs: files, globs, folders or URIs.
         format: as in `read_groups`.
+        encoding: as in `read_groups`.
+
+    Raises:
+        UserError: here or on the way: an input is missing, empty, of another shape or encoding.
     """
-    for file, own_format in find_inputs(inputs, format):
-        yield from own_format.texts(file)
+
+    def __init__(
+        self, inputs: list[str], format: str | Format | None = None, encoding: str | None = None
+    ) -> None:
+        self._files = find_inputs(inputs, format, encoding)
+
+    def __iter__(self) -> Iterator[str]:
+        for file, own_format in self._files:
+            yield from own_format.texts(file)
+
+
+def read_texts(
+    inputs: list[str], format: str | Format | None = None, encoding: str | None = None
+) -> Iterator[str]:
+    """Yield every text of the inputs once: see `Texts`."""
+    yield from Texts(inputs, format, encoding)

@@ -1,17 +1,18 @@
 """Where a data set is written: it is there as a whole, or not at all."""
 
-import fcntl
 import re
 import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from siamese.data.shards import MANIFEST
 from siamese.errors import UserError
+from siamese.storage.atomic import flush_folder, put_in_place
 from siamese.storage.folder import Folder
+from siamese.storage.ownership import MARKS, owning
 
 _UNFINISHED = ".sharding-"
 # What is written to a URI, besides the manifest.
@@ -27,7 +28,7 @@ def check_output(output: str, fresh: bool) -> None:
     folder = Folder(output)
     if folder.is_local and Path(output).expanduser().is_file():
         raise UserError(f"{output}: is a file. Choose another --output folder.")
-    names = folder.names()
+    names = [name for name in folder.names() if name not in MARKS]
     if not names or _is_unfinished(folder, names):
         return
     # Of any version, so that an older data set can be replaced; but not some other program's.
@@ -51,7 +52,7 @@ def _is_unfinished(folder: Folder, names: list[str]) -> bool:
 
 
 @contextmanager
-def writing(output: str) -> Iterator[tuple[Folder, Folder]]:
+def writing(output: str, fresh: bool) -> Iterator[tuple[Folder, Folder]]:
     """Yield the folder to write a data set into, and one for what is needed on the way.
 
     When the block succeeds, the data set is at `output`; when it fails, all that it wrote is gone.
@@ -60,22 +61,28 @@ def writing(output: str) -> Iterator[tuple[Folder, Folder]]:
     valid. What a process left that was killed is removed.
 
     Args:
-        output: a local path or a URI, approved by `check_output`.
+        output: a local path or a URI.
+        fresh: as in `check_output`.
+
+    Raises:
+        UserError: as `check_output`, or another process writes there.
     """
     folder = Folder(output)
     if folder.is_local:
-        with _beside(Path(output).expanduser().resolve()) as (data, sorted_runs):
+        with _beside(Path(output).expanduser().resolve(), output, fresh) as (data, sorted_runs):
             yield data, sorted_runs
         return
     scratch = folder / f"{_UNFINISHED}{uuid.uuid4().hex[:8]}"
-    try:
-        yield folder, scratch
-    except BaseException:
-        if not folder.is_file(MANIFEST):
-            make_room(folder)
-        raise
-    finally:
-        folder.remove(scratch.name)
+    with owning(output):
+        check_output(output, fresh)
+        try:
+            yield folder, scratch
+        except BaseException:
+            if not folder.is_file(MANIFEST):
+                make_room(folder)
+            raise
+        finally:
+            folder.remove(scratch.name)
 
 
 def make_room(folder: Folder, scratch: Folder | None = None) -> None:
@@ -95,46 +102,21 @@ def make_room(folder: Folder, scratch: Folder | None = None) -> None:
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[tuple[Folder, Folder]]:
-    missing = [folder for folder in path.parents if not folder.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        prefix = f".{path.name}{_UNFINISHED}"
-        _remove_unfinished(path.parent, prefix)
+def _beside(path: Path, output: str, fresh: bool) -> Iterator[tuple[Folder, Folder]]:
+    prefix = f".{path.name}{_UNFINISHED}"
+    # A folder of its own holds the lock: the one of the data set is replaced as a whole.
+    with owning(path.with_name(f"{prefix}lock"), name=output):
+        check_output(output, fresh)
+        for left in path.parent.iterdir():  # by processes that were killed
+            if left.name.startswith(prefix) and left.name != f"{prefix}lock":
+                shutil.rmtree(left, ignore_errors=True)
+        # Of a new name each time: a worker of a process that was killed may still write.
         work = Path(tempfile.mkdtemp(dir=path.parent, prefix=prefix))
         try:
-            with (work / "lock").open("w") as lock:
-                # Held until this process ends, however it ends.
-                with suppress(OSError):  # not every file system has locks
-                    fcntl.flock(lock, fcntl.LOCK_EX)
-                (work / "data").mkdir()
-                (work / "sorted-runs").mkdir()
-                yield Folder(work / "data"), Folder(work / "sorted-runs")
-                if path.exists():
-                    path.rename(work / "old")
-                (work / "data").rename(path)
+            (work / "data").mkdir()
+            (work / "sorted-runs").mkdir()
+            yield Folder(work / "data"), Folder(work / "sorted-runs")
+            flush_folder(work / "data")
+            put_in_place(work / "data", path)
         finally:
             shutil.rmtree(work, ignore_errors=True)
-    except BaseException:
-        for folder in missing:
-            with suppress(OSError):
-                folder.rmdir()
-        raise
-
-
-def _remove_unfinished(parent: Path, prefix: str) -> None:
-    """Remove the work folders of processes that were killed."""
-    for work in parent.iterdir():
-        if work.name.startswith(prefix) and not _is_in_use(work):
-            shutil.rmtree(work, ignore_errors=True)
-
-
-def _is_in_use(work: Path) -> bool:
-    try:
-        with (work / "lock").open("r+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except OSError:  # another process holds it, or nobody can tell
-        return True
-    return False

@@ -65,6 +65,7 @@ def make_data_set(
     fresh: bool = False,
     format: str | Format | None = None,
     choose_map: Callable[[Sequence[Piece]], Map] = map_here,
+    encoding: str | None = None,
 ) -> dict[str, Any]:
     """Read files and write a data set; nothing is left behind when reading fails.
 
@@ -76,6 +77,7 @@ def make_data_set(
         fresh: replace a data set that is there.
         format: the format of all files: a name, or an object; None: their suffixes say it.
         choose_map: from the pieces of the input, chooses how a function is applied to each.
+        encoding: of all text files, such as `gb18030`; None: the beginning of each says it.
 
     Returns:
         The manifest.
@@ -90,9 +92,10 @@ def make_data_set(
         658
     """
     check_output(str(output), fresh)
-    pieces = plan_pieces(inputs, PIECE_BYTES, format)
+    pieces = plan_pieces(inputs, PIECE_BYTES, format, encoding)
     apply = choose_map(pieces)
-    return write_data_set(pieces, ", ".join(inputs), str(output), rows_per_shard, seed, apply)
+    name = ", ".join(inputs)
+    return write_data_set(pieces, name, str(output), rows_per_shard, seed, fresh, apply)
 
 
 def write_data_set(
@@ -101,6 +104,7 @@ def write_data_set(
     output: str,
     rows_per_shard: int = ROWS_PER_SHARD,
     seed: int = 1,
+    fresh: bool = False,
     apply: Map = map,
 ) -> dict[str, Any]:
     """Write the groups of pieces as a data set; see `make_data_set`.
@@ -108,15 +112,16 @@ def write_data_set(
     Args:
         pieces: of the input.
         name: of the input, for messages.
-        output: approved by `check_output`.
+        output: as in `make_data_set`.
         rows_per_shard: groups in a shard, at most.
         seed: of the order in which groups are dealt to shards.
+        fresh: replace a data set that is there.
         apply: applies a function to every piece and to every shard.
     """
     for piece in pieces:
         if piece.note:
             print(piece.note)
-    with writing(output) as (folder, scratch):
+    with writing(output, fresh) as (folder, scratch):
         runs = _sort(pieces, scratch, seed, apply)
         _check_groups(runs, name, scratch)
         make_room(folder, scratch)

@@ -7,6 +7,7 @@ labelled pairs are one piece, the last: joining them into groups needs every one
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, count
+from pathlib import PurePosixPath
 from typing import Protocol
 
 from siamese.data.cleaning import ReadingCounts, cleaned
@@ -117,29 +118,41 @@ class PairFiles:
 
 
 def plan_pieces(
-    inputs: list[str], piece_bytes: int, format: str | Format | None = None
+    inputs: list[str],
+    piece_bytes: int,
+    format: str | Format | None = None,
+    encoding: str | None = None,
 ) -> list[Piece]:
     """Cut inputs into pieces, in the order of the inputs.
 
     Group ids are prefixed with the file's name when several files are read, so that they stay
-    distinct; those of joined pairs with `pairs/` when other files are read too.
+    distinct; those of joined pairs with `pairs/` when other files are read too. The shards of a
+    data set count as one file, named as its folder.
 
     Args:
         inputs: files, globs, folders or URIs.
         piece_bytes: the size of a piece, about.
         format: as in `find_inputs`.
+        encoding: as in `find_inputs`.
 
     Raises:
         UserError: an input is missing or empty, of an unknown kind, or Parquet that is damaged.
     """
-    files = find_inputs(inputs, format)
+    files = find_inputs(inputs, format, encoding)
     pair_files = tuple(each for each in files if each[1].holds(each[0]) == "pairs")
+    several = len({file.data_set or file for file, _ in files}) > 1
     taken = {"pairs"}
+    of_data_sets: dict[str, str] = {}
     pieces: list[GroupRanges] = []
     for file, own_format in files:
         if (file, own_format) in pair_files:
             continue
-        prefix = f"{_distinct(file.stem, taken)}/" if len(files) > 1 else ""
+        prefix = of_data_sets.get(file.data_set, "")
+        if several and not prefix:
+            name = PurePosixPath(file.data_set).name if file.data_set else file.stem
+            prefix = f"{_distinct(name, taken)}/"
+        if file.data_set:
+            of_data_sets[file.data_set] = prefix
         for found in own_format.ranges(file, piece_bytes):
             group_range = GroupRange(file, own_format, found, prefix)
             if pieces and pieces[-1].size + found.size <= piece_bytes:

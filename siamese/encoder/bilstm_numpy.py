@@ -12,14 +12,19 @@ What saves the rest of the time:
   looked up from then on;
 - all sigmoids of a step are one `tanh` with the others: `sigmoid(x) = (1 + tanh(x / 2)) / 2`. The
   halves are multiplied into the weights beforehand, and outputs are kept twice as large.
+
+A row's embedding has the same bits whatever the other rows are and whatever was embedded before:
+all products are those of `row_products.py`, and the table is filled in aligned blocks. Everything
+else is computed for each number by itself, or summed up in the order of the positions.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from siamese.config.recipe import Pooling
+from siamese.encoder.row_products import ROWS, RowProducts, whole_blocks
 from siamese.encoder.weights import Layer, Weights, heads_of
 
 
@@ -42,6 +47,22 @@ class _Positions(NamedTuple):
             yield count, slice(start, start + count)
 
 
+class _Lstm(NamedTuple):
+    """Holds a layer's weights as `_run` uses them.
+
+    Attributes:
+        inputs: from `[rows, inputs]` to `[2, rows, 4 units]`.
+        bias: float32 `[2, 1, 4 units]`.
+        recurrent: of each direction, from `[rows, units]` to `[4, rows, units]`.
+        units: of a direction.
+    """
+
+    inputs: RowProducts
+    bias: np.ndarray
+    recurrent: Sequence[RowProducts]
+    units: int
+
+
 class Inference:
     """Computes what the Keras model of the same weights does, to float32 tolerance.
 
@@ -54,13 +75,13 @@ class Inference:
 
     def __init__(self, weights: Weights, pooling: Pooling) -> None:
         self._pool = _POOLINGS[pooling]
-        self._characters = weights.characters
+        self._characters = np.asarray(weights.characters)  # which may be a memory map
         self._layers = [_rescaled(layer, first=not n) for n, layer in enumerate(weights.layers)]
         # Outputs are twice as large as they should be.
         self._attention = None if weights.attention is None else weights.attention / 2
-        kernel = self._layers[0].kernel
-        self._table = np.empty((2, len(weights.characters), kernel.shape[2]), np.float32)
-        self._is_known = np.zeros(len(weights.characters), bool)
+        rows = whole_blocks(len(self._characters))
+        self._table = np.empty((2, rows, 4 * self._layers[0].units), np.float32)
+        self._is_known = np.zeros(rows // ROWS, bool)  # of each block of the table
 
     def __call__(self, ids: np.ndarray) -> np.ndarray:
         """Embed rows of ids.
@@ -83,57 +104,74 @@ class Inference:
         read = by_position[has_character]
         self._look_up(read)
         first, *others = self._layers
-        outputs = _bidirectional(self._table, read, first.recurrent, at)
+        outputs = _bidirectional(self._table, read, first, at)
         for layer in others:
-            inputs = outputs @ layer.kernel
-            inputs += layer.bias[:, None]
-            outputs = _bidirectional(inputs, None, layer.recurrent, at)
+            outputs = _bidirectional(_inputs(layer, outputs), None, layer, at)
         embeddings = np.empty((len(ids), outputs.shape[1]), np.float32)
         embeddings[order] = self._pool(outputs, at, self._attention) / 2
         return embeddings
 
     def _look_up(self, ids: np.ndarray) -> None:
-        """Fill the rows of the table that have not been needed before."""
-        # Two threads may fill the same row, with the same numbers.
-        new = np.unique(ids[~self._is_known[ids]])
-        if len(new):
-            layer = self._layers[0]
-            for table, kernel, bias in zip(self._table, layer.kernel, layer.bias, strict=True):
-                table[new] = self._characters[new] @ kernel + bias
-            self._is_known[new] = True
+        """Fill the blocks of the table that have not been needed before."""
+        # Two threads may fill the same block, with the same numbers.
+        blocks = np.unique(ids // ROWS)
+        blocks = blocks[~self._is_known[blocks]]
+        if not len(blocks):
+            return
+        rows = (blocks[:, None] * ROWS + np.arange(ROWS)).ravel()
+        characters = self._characters.take(rows, axis=0, mode="clip")  # the last block may be short
+        self._table[:, rows] = _inputs(self._layers[0], characters)
+        self._is_known[blocks] = True
 
 
-def _rescaled(layer: Layer, first: bool) -> Layer:
+def _rescaled(layer: Layer, first: bool) -> _Lstm:
     """Prepare weights for `_run`: with halves multiplied in.
 
-    Gates are in the order input, forget, output, candidate. The recurrent kernels become
-    `[2, 4, units, units]`.
+    Gates are in the order input, forget, output, candidate.
     """
     units = layer.recurrent.shape[1]
     i, f, g, o = np.split(np.arange(4 * units), 4)
     order = np.concatenate([i, f, o, g])
     half = np.repeat(np.array([0.5, 0.5, 0.5, 1], np.float32), units)
-    kernel, recurrent, bias = (array[..., order] * half for array in layer)
+    kernel, recurrent, bias = (np.asarray(array)[..., order] * half for array in layer)
     # What comes from an LSTM is twice as large.
     by_gate = (recurrent / 2).reshape(2, units, 4, units).transpose(0, 2, 1, 3)
-    return Layer(kernel if first else kernel / 2, np.ascontiguousarray(by_gate), bias)
+    return _Lstm(
+        RowProducts(kernel if first else kernel / 2),
+        bias[:, None],
+        [RowProducts(direction) for direction in by_gate],
+        units,
+    )
+
+
+def _inputs(layer: _Lstm, rows: np.ndarray) -> np.ndarray:
+    """Compute what both directions take in, float32 `[2, rows, 4 units]`; `rows` whole blocks."""
+    inputs = np.empty((2, len(rows), 4 * layer.units), np.float32)
+    layer.inputs(rows, len(rows), out=inputs)
+    inputs += layer.bias
+    return inputs
 
 
 def _bidirectional(
-    inputs: np.ndarray, read: np.ndarray | None, recurrent: np.ndarray, at: _Positions
+    inputs: np.ndarray, read: np.ndarray | None, layer: _Lstm, at: _Positions
 ) -> np.ndarray:
-    """Compute twice the outputs of both directions, float32 `[N, 2 units]`; see `_run`."""
-    characters, positions = sum(at.counts), range(len(at.counts))
-    outputs = np.empty((2, characters, recurrent.shape[3]), np.float32)
+    """Compute twice the outputs of both directions, float32 `[rows, 2 units]`; see `_run`.
+
+    There are more rows than characters: whole blocks, and one more.
+    """
+    units = layer.units
+    outputs = np.zeros((whole_blocks(sum(at.counts)) + ROWS, 2 * units), np.float32)
+    positions = range(len(at.counts))
     for direction, steps in enumerate((positions, reversed(positions))):
-        _run(inputs[direction], read, recurrent[direction], at, steps, outputs[direction])
-    return np.concatenate(list(outputs), axis=1)
+        own = outputs[:, direction * units : (direction + 1) * units]
+        _run(inputs[direction], read, layer.recurrent[direction], at, steps, own)
+    return outputs
 
 
 def _run(
     inputs: np.ndarray,
     read: np.ndarray | None,
-    recurrent: np.ndarray,
+    recurrent: RowProducts,
     at: _Positions,
     steps: Iterable[int],
     outputs: np.ndarray,
@@ -143,13 +181,14 @@ def _run(
     Args:
         inputs: products with the input kernel and the bias, float32 `[rows, 4 units]`.
         read: which row of them each character has, `[N]`; None: its own.
-        recurrent: float32 `[4, units, units]`.
+        recurrent: from `[rows, units]` to `[4, rows, units]`.
         at: the positions of the batch.
         steps: the positions in the order that this direction takes them.
-        outputs: where twice the outputs go, float32 `[N, units]`.
+        outputs: where twice the outputs go, float32 `[rows, units]`, zeros yet; whole blocks, and
+            one more than the characters need.
     """
     units = outputs.shape[1]
-    most = max(at.counts, default=0)
+    most = whole_blocks(max(at.counts, default=0))
     all_taken = np.empty((most, 4 * units), np.float32)
     all_gates = np.empty(4 * most * units, np.float32)
     states = np.zeros((most, units), np.float32)
@@ -160,12 +199,16 @@ def _run(
         if read is None:
             taken = inputs[start : start + count]
         else:
-            taken, rows = all_taken[:count], read[start : start + count]
+            taken, characters = all_taken[:count], read[start : start + count]
             # (mode: with the default one, numpy goes by way of a buffer.)
-            np.take(inputs, rows, axis=0, out=taken, mode="clip")
-        gates = all_gates[: 4 * count * units].reshape(4, count, units)
-        np.matmul(outputs[before : before + going_on], recurrent, out=gates[:, :going_on])
-        gates[:, going_on:] = 0
+            np.take(inputs, characters, axis=0, out=taken, mode="clip")
+        # Whole blocks hold rows that have ended, or not yet begun, and count for nothing.
+        products = all_gates[: 4 * whole_blocks(count) * units].reshape(4, -1, units)
+        gates = products[:, :count]
+        if going_on:
+            recurrent(outputs[before:], going_on, out=products)
+        if going_on < count:
+            gates[:, going_on:] = 0
         gates += taken.reshape(count, 4, units).transpose(1, 0, 2)
         c = states[:count]
         np.tanh(gates, out=gates)
@@ -214,13 +257,14 @@ def _attention(outputs: np.ndarray, at: _Positions, kernel: np.ndarray | None) -
     """Average over time with the softmax of learned scores, as `AttentionPooling`."""
     assert kernel is not None
     heads = kernel.shape[1]
-    scores = outputs @ kernel
+    scores = np.empty((len(outputs), heads), np.float32)
+    RowProducts(kernel)(outputs, len(outputs), out=scores)
     highest = np.full((len(at.lengths), heads), -np.inf, np.float32)
     for count, position in at.slices():
         np.maximum(highest[:count], scores[position], out=highest[:count])
     total = np.zeros_like(highest)
     pooled = np.zeros((len(at.lengths), outputs.shape[1]), np.float32)
-    # A product with it gives each output the weight of its head; faster than indexing.
+    # A product with it gives each output the weight of its head, exactly; faster than indexing.
     spread = heads_of(outputs.shape[1], heads) == np.arange(heads)[:, None]
     spread = spread.astype(np.float32)
     for count, position in at.slices():
@@ -233,7 +277,7 @@ def _attention(outputs: np.ndarray, at: _Positions, kernel: np.ndarray | None) -
     return pooled / (total @ spread)
 
 
-# Outputs `[N, dim]`, where they are, and the kernel of `AttentionPooling`; to `[B, dim]`.
+# Outputs `[rows, dim]`, where they are, and the kernel of `AttentionPooling`; to `[B, dim]`.
 _POOLINGS: Mapping[Pooling, Callable[[np.ndarray, _Positions, np.ndarray | None], np.ndarray]] = {
     "last": _last,
     "mean": _mean,

@@ -8,6 +8,7 @@ MODEL/README.md         the model card, for people
 MODEL/manifest.json     checksums; a folder without it is not a model folder
 """
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +18,7 @@ from siamese.encoder.model_card import model_card
 from siamese.encoder.weights import Weights, read_weights
 from siamese.errors import UserError
 from siamese.storage.atomic import read_json, replacing_folder, sha256_of, write_json
+from siamese.storage.local_copy import local_copy
 from siamese.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -81,6 +83,16 @@ def read_model_folder(folder: Path) -> ModelContents:
         metrics["threshold"],
         metrics,
     )
+
+
+def local_model(location: str | Path) -> AbstractContextManager[Path]:
+    """Open a model folder at a path or a URI; of a URI, a copy while the block runs.
+
+    Raises:
+        UserError: there is no such folder at the URI, or it cannot be read.
+    """
+    # The second one for the hint that a run folder gets.
+    return local_copy(location, (*CHECKED_FILES, MANIFEST, f"best/{MANIFEST}"))
 
 
 def check_model_folder(folder: Path) -> None:

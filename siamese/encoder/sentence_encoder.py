@@ -1,6 +1,5 @@
 """SentenceEncoder: what a user keeps, loads and calls."""
 
-import difflib
 import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -10,8 +9,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from siamese.config.recipe import Recipe
+from siamese.encoder.arguments import (
+    check_others,
+    checked_batch_size,
+    checked_embeddings,
+    checked_flag,
+    checked_sentences,
+)
 from siamese.encoder.bilstm_numpy import Inference
-from siamese.encoder.model_folder import ModelContents, read_model_folder, write_model_folder
+from siamese.encoder.model_folder import (
+    ModelContents,
+    local_model,
+    read_model_folder,
+    write_model_folder,
+)
 from siamese.encoder.similarity import similarity_matrix
 from siamese.encoder.threads import cores, in_threads
 from siamese.encoder.weights import Weights, weights_of
@@ -31,7 +42,8 @@ class SentenceEncoder:
     """Turns sentences into vectors, and compares them.
 
     Load one with `SentenceEncoder.load(folder)`. On a CPU it works in numpy (`bilstm_numpy.py`) and
-    never imports TensorFlow; on a machine with a GPU it runs the Keras model there.
+    never imports TensorFlow; on a machine with a GPU it runs the Keras model there. It may be called
+    by several threads at once, pickled, and handed to Ray or joblib.
 
     Example:
         >>> encoder = SentenceEncoder.load("run/best")
@@ -75,6 +87,16 @@ class SentenceEncoder:
         """Take up the weights that `model` has now, after it was trained on."""
         self._take(weights_of(self.model))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: what it was made of, and nothing that can be built from that."""
+        built = ("_inference", "_on_gpu", "model")
+        return {name: value for name, value in vars(self).items() if name not in built}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take up what was pickled; arrays from an object store or a memory map are read-only."""
+        vars(self).update(state)
+        self._take(self.weights)
+
     def _take(self, weights: Weights) -> None:
         self.weights = weights
         self._inference = Inference(weights, self.recipe.encoder.pooling)
@@ -115,33 +137,39 @@ class SentenceEncoder:
         normalize_embeddings: bool = False,
         **others: Any,
     ) -> np.ndarray:
-        """Encode sentences; the call that sentence-transformers and the MTEB harness make.
+        """Encode sentences; the call that users of sentence-transformers and MTEB 1 make.
 
-        A sentence's embedding does not depend on the others, their order or the batch size. An
-        empty sentence's embedding is all zeros.
+        A sentence's embedding does not depend on the others, their order, the batch size or the
+        number of threads: on a CPU it has the same bits. An empty sentence's embedding is all
+        zeros.
 
         Args:
-            sentences: sentences, or a single one.
+            sentences: a sentence, or a list or another ordered collection of sentences.
             batch_size: sentences encoded at once, at most; long ones are fewer.
             show_progress_bar: show a bar with the rate and the time left.
             normalize_embeddings: scale every embedding to unit length (zeros stay zeros).
-            **others: what such callers pass besides (`prompt_name`, `device`, …): ignored.
+            **others: what such callers pass besides. `device`, `prompt_name`, `prompt_type` and
+                `task_name` make no difference here; `convert_to_numpy`, `convert_to_tensor`,
+                `output_value`, `precision`, `prompt` and `truncate_dim` must ask for what is
+                returned anyway.
 
         Returns:
             float32 `[len(sentences), dim]`, or `[dim]` for a single sentence.
 
         Raises:
-            TypeError: a sentence is not a string, an argument is misspelled, or a tensor is wanted.
+            TypeError: a sentence is not a string, an argument is unknown, of the wrong type, or
+                asks for another result.
             ValueError: `batch_size` is not positive.
         """
-        if isinstance(sentences, str):
-            return self.encode([sentences], normalize_embeddings=normalize_embeddings, **others)[0]
         from siamese.progress import progress
 
-        _check_arguments(others)
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, found {batch_size}")
-        sentences = _checked(sentences)
+        check_others(others)
+        batch_size = checked_batch_size(batch_size)
+        show_progress_bar = checked_flag("show_progress_bar", show_progress_bar)
+        normalize_embeddings = checked_flag("normalize_embeddings", normalize_embeddings)
+        if isinstance(sentences, str):
+            return self.encode([sentences], normalize_embeddings=normalize_embeddings)[0]
+        sentences = checked_sentences(sentences)
         max_length = self.recipe.text.max_length
         embeddings = np.zeros((len(sentences), self.embedding_dim), np.float32)
         # Texts of like length share a batch, so that little is padded; empty ones stay zeros.
@@ -172,6 +200,8 @@ class SentenceEncoder:
     ) -> Any:
         """Compare `a` with `b` by the similarity that the model was trained for (cosine).
 
+        Two sentences have the same similarity, to the last bit, alone and among others.
+
         Args:
             a: a sentence, sentences, or embeddings `[n, dim]`.
             b: a sentence, sentences, or embeddings `[m, dim]`.
@@ -179,6 +209,10 @@ class SentenceEncoder:
         Returns:
             A number for two sentences, otherwise float64 `[n, m]`: every one of `a` with every
             one of `b`.
+
+        Raises:
+            TypeError: one is none of these.
+            ValueError: embeddings are of another width, or not finite.
         """
         kind = self.recipe.evaluation.similarity
         similarities = similarity_matrix(self._rows(a), self._rows(b), kind)
@@ -192,9 +226,9 @@ class SentenceEncoder:
         return self.similarity(a, b) > self.threshold
 
     def _rows(self, value: str | Sequence[str] | np.ndarray) -> np.ndarray:
-        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-            return np.atleast_2d(value)
-        return self.encode([value] if isinstance(value, str) else list(value))
+        if isinstance(value, np.ndarray) and value.dtype.kind not in "OSTU":
+            return checked_embeddings(value, self.embedding_dim)
+        return self.encode([value] if isinstance(value, str) else value)
 
     def save(self, folder: Path | str) -> None:
         """Write the model folder, whole or not at all, in the place of an older one."""
@@ -207,19 +241,14 @@ class SentenceEncoder:
     def load(cls, folder: Path | str) -> "SentenceEncoder":
         """Load a model folder. Nothing in it is unpickled or run.
 
+        Args:
+            folder: a path, or a URI such as `s3://bucket/run/best`.
+
         Raises:
             UserError: a file is missing, or not what was saved.
         """
-        return cls(*read_model_folder(Path(folder)))
-
-
-def _checked(sentences: Sequence[str]) -> list[str]:
-    """Return the sentences if all are strings."""
-    sentences = list(sentences)
-    for position, sentence in enumerate(sentences):
-        if not isinstance(sentence, str):
-            raise TypeError(f"sentence {position} is {sentence!r}, not a string")
-    return sentences
+        with local_model(folder) as here:
+            return cls(*read_model_folder(here))
 
 
 def _batches(order: np.ndarray, lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
@@ -237,13 +266,3 @@ def _may_have_gpu() -> bool:
     """Guess whether TensorFlow, which takes seconds to import, would find a GPU."""
     drivers = ("/dev/nvidiactl", "/dev/dxg")  # the second one: Windows' subsystem for Linux
     return "tensorflow" in sys.modules or any(Path(driver).exists() for driver in drivers)
-
-
-def _check_arguments(others: dict[str, Any]) -> None:
-    """Accept what other harnesses pass, but neither a misspelling nor what is not done here."""
-    for name, value in others.items():
-        own = ("batch_size", "show_progress_bar", "normalize_embeddings")
-        if close := difflib.get_close_matches(name, own, n=1, cutoff=0.8):
-            raise TypeError(f"encode has no argument {name!r}; did you mean {close[0]!r}?")
-        if name == "convert_to_tensor" and value:
-            raise TypeError("encode returns numpy arrays: convert_to_tensor must be False")

@@ -39,7 +39,8 @@ def pairwise_similarity(a: np.ndarray, b: np.ndarray, kind: Similarity) -> np.nd
         float64 `[n]`; 0 where an embedding is all zeros (that of an empty text).
     """
     a, b = a.astype(np.float64), b.astype(np.float64)
-    return _divided(np.sum(a * b, axis=1), np.sum(a * a, axis=1), np.sum(b * b, axis=1), kind)
+    # Each scalar product by itself: in matrix products, the last bits depend on the shape.
+    return _divided(np.vecdot(a, b), np.vecdot(a, a), np.vecdot(b, b), kind)
 
 
 def similarity_matrix(a: np.ndarray, b: np.ndarray, kind: Similarity) -> np.ndarray:
@@ -51,10 +52,11 @@ def similarity_matrix(a: np.ndarray, b: np.ndarray, kind: Similarity) -> np.ndar
         kind: the recipe's `evaluation.similarity`.
 
     Returns:
-        float64 `[n, m]`; 0 where an embedding is all zeros.
+        float64 `[n, m]`, of the same bits as `pairwise_similarity`; 0 where an embedding is all
+        zeros.
     """
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    return _divided(a @ b.T, np.sum(a * a, axis=1)[:, None], np.sum(b * b, axis=1), kind)
+    a, b = a.astype(np.float64)[:, None], b.astype(np.float64)
+    return _divided(np.vecdot(a, b), np.vecdot(a, a), np.vecdot(b, b), kind)
 
 
 def _divided(

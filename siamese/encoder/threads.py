@@ -24,17 +24,19 @@ def cores() -> int:
 def in_threads(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
     """The results of `work` on each item, in order.
 
-    The linear algebra within has one thread for each item: more would wait for each other.
+    The linear algebra within has one thread for each item: more would wait for each other, and may
+    sum up in another order.
 
     Args:
         work: called by several threads at once.
         items: one alone is worked on in the thread that calls.
     """
-    if len(items) == 1 or cores() == 1:
-        yield from map(work, items)
-        return
-    with _linear_algebra.held_to_one(), ThreadPoolExecutor(cores(), "in_threads") as pool:
-        yield from pool.map(work, items)
+    with _linear_algebra.held_to_one():
+        if len(items) == 1 or cores() == 1:
+            yield from map(work, items)
+            return
+        with ThreadPoolExecutor(cores(), "in_threads") as pool:
+            yield from pool.map(work, items)
 
 
 class _LinearAlgebra:

@@ -10,12 +10,15 @@ from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.evaluation.evaluators.retrieval import evaluate_retrieval
 from siamese.evaluation.pair_metrics import evaluate_scores, labels_of, pair_scores
 from siamese.progress import progress
-from siamese.text.vocabulary import count_cut
+from siamese.text.notes import notes_on
 
 
 def judge_on_pairs(
-    model: Path, pairs: str, threshold: float | Literal["stored", "fit"]
-) -> tuple[dict[str, Any], str]:
+    model: Path,
+    pairs: str,
+    threshold: float | Literal["stored", "fit"],
+    encoding: str | None = None,
+) -> tuple[dict[str, Any], list[str]]:
     """Judge a model on labelled pairs.
 
     Args:
@@ -23,44 +26,49 @@ def judge_on_pairs(
         pairs: a file, glob, folder or URI.
         threshold: a similarity above it means the same; `stored` with the model, or the one that
             `fit`s these pairs best.
+        encoding: of the pairs, as in `read_pairs`.
 
     Returns:
-        The figures by name, and a note about texts that were cut, which may be empty.
+        The figures by name, and lines about texts that a user should know of.
 
     Raises:
         UserError: the model or the pairs cannot be used.
     """
     check_model_folder(model)
-    labelled = read_pairs([pairs])
+    labelled = read_pairs([pairs], encoding=encoding)
     encoder = SentenceEncoder.load(model)
     used = encoder.threshold if threshold == "stored" else threshold
     scores = pair_scores(labelled, encoder.encode, encoder.recipe.evaluation.similarity)
     metrics = evaluate_scores(scores, labels_of(labelled), used)
     texts = {text for pair in labelled for text in (pair.text1, pair.text2)}
-    limit = encoder.recipe.text.max_length
-    cut = count_cut(texts, limit)
-    note = f"{cut:,} texts longer than {limit} characters were cut" if cut else ""
-    return metrics.as_dict(), note
+    notes = notes_on(texts, encoder.vocabulary, encoder.recipe.text.max_length)
+    return metrics.as_dict(), notes
 
 
-def judge_on_groups(model: Path, groups: str) -> dict[str, Any]:
+def judge_on_groups(
+    model: Path, groups: str, encoding: str | None = None
+) -> tuple[dict[str, Any], list[str]]:
     """Judge how well a model finds each text's group mates among all texts.
 
     Args:
         model: the model folder.
         groups: a file, glob, folder or URI of groups or of labelled pairs.
+        encoding: of the groups, as in `read_groups`.
 
     Returns:
-        The figures by name.
+        The figures by name, and lines about texts that a user should know of.
 
     Raises:
         UserError: the model or the groups cannot be used.
     """
     check_model_folder(model)
-    found = list(read_groups([groups], ReadingCounts()))
+    found = list(read_groups([groups], ReadingCounts(), encoding=encoding))
     encoder = SentenceEncoder.load(model)
     queries = len({text for group in found if len(group.texts) > 1 for text in group.texts})
     with progress("searching", queries, "queries") as advance:
-        return evaluate_retrieval(
+        metrics = evaluate_retrieval(
             found, encoder.encode, encoder.recipe.evaluation.similarity, advance
-        ).as_dict()
+        )
+    texts = {text for group in found for text in (*group.texts, *group.negatives)}
+    notes = notes_on(texts, encoder.vocabulary, encoder.recipe.text.max_length)
+    return metrics.as_dict(), notes

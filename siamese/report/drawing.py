@@ -4,8 +4,10 @@ The global state of matplotlib (backend, settings) is left as it was.
 """
 
 import io
+import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ def number(value: float) -> str:
 @contextmanager
 def chinese_style() -> Iterator[None]:
     """Draw with the report's settings and Noto Sans SC, whatever the user's matplotlibrc says."""
-    import matplotlib
+    matplotlib = _matplotlib()
     from matplotlib.font_manager import fontManager
     from pylopdf_fonts_zh_cn import sans_path
 
@@ -67,6 +69,23 @@ def chinese_style() -> Iterator[None]:
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_STYLE)
         yield
+
+
+def _matplotlib() -> Any:
+    """Import matplotlib, also where MPLBACKEND names a backend that is not installed.
+
+    A notebook's kernel sets it for all that it starts. It says where windows open, and none does.
+    """
+    backend = None if "matplotlib" in sys.modules else os.environ.pop("MPLBACKEND", None)
+    try:
+        import matplotlib
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+    if backend:  # for whoever uses pyplot in this process
+        with suppress(ValueError):
+            matplotlib.rcParams["backend"] = backend
+    return matplotlib
 
 
 def png_of(figure: "Figure") -> bytes:

@@ -1,5 +1,6 @@
 """Write the report of a run: one HTML file that needs nothing else, and its pictures as PNG."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,35 +17,53 @@ from siamese.report.pair_plots import (
 )
 from siamese.report.run_contents import RunContents, read_run
 from siamese.report.run_page import page
-from siamese.storage.atomic import replacing
+from siamese.storage.folder import Folder
+from siamese.storage.local_copy import naming
+from siamese.storage.output import path_of, saving
+from siamese.training.run_folder import RunFolder
 
 
-def write_report(run: Path) -> Path:
+def write_report(run: str | Path) -> str | Path:
     """Write `report.html` and `pictures/*.png` into a run's folder.
 
     A run that still trains gets a report of its epochs so far. The same folder gives the same
     bytes. Each file is written whole or not at all, the page last.
 
     Args:
-        run: the run's folder.
+        run: the run's folder, a path or URI.
 
     Returns:
-        The path of `report.html`.
+        The path or URI of `report.html`.
 
     Raises:
         UserError: it is not the folder of a run, or the run has no finished epoch yet, or a file
             of it is missing or damaged, or its `pictures` is a link that leads out of it.
     """
-    contents = read_run(run)
-    if not (run / "pictures").resolve().is_relative_to(run.resolve()):
-        raise UserError(f"{run / 'pictures'}: is a link out of the run's folder. Remove it.")
+    contents = _read(run)
     panels, pictures = _draw(contents)
     files = {f"pictures/{name}.png": picture for name, picture in pictures.items()}
     files["report.html"] = page(contents, panels).encode()
     for name, content in files.items():
-        with replacing(run / name) as beside:
+        with saving(_inner(run, name)) as beside:
             beside.write_bytes(content)
-    return run / "report.html"
+    return _inner(run, "report.html")
+
+
+def _read(run: str | Path) -> RunContents:
+    path = path_of(run)
+    if path is not None:
+        contents = read_run(path)
+        if not (path / "pictures").resolve().is_relative_to(path.resolve()):
+            raise UserError(f"{path / 'pictures'}: is a link out of the run's folder. Remove it.")
+        return contents
+    folder = RunFolder.open(str(run))  # a copy, which goes with the object
+    with naming(str(run), folder.path):
+        return replace(read_run(folder.path), name=Folder(run).name)
+
+
+def _inner(run: str | Path, name: str) -> str | Path:
+    path = path_of(run)
+    return str(Folder(run) / name) if path is None else path / name
 
 
 def _draw(run: RunContents) -> tuple[dict[str, bytes], dict[str, bytes]]:

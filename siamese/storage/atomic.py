@@ -1,5 +1,7 @@
-"""Files and folders that are there as a whole or not at all."""
+"""Files and folders that are there as a whole or not at all, also after a loss of power."""
 
+import ctypes
+import errno
 import hashlib
 import json
 import os
@@ -32,29 +34,76 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield beside
         beside.chmod(0o666 & ~_umask())
+        flush(beside)
         beside.replace(path)
+        flush(path.parent)
     finally:
         beside.unlink(missing_ok=True)
 
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """Yield a folder beside `path` to fill; put it in `path`'s place when the block succeeds."""
+    """Yield a folder beside `path` to fill; put it in `path`'s place when the block succeeds.
+
+    Where the file system can exchange two names, a reader sees the old folder or the new one at
+    any moment.
+    """
     path = path.resolve()  # the folder that a link points to is replaced, not the link
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:
         beside.chmod(0o777 & ~_umask())
         yield beside
-        if path.exists():
-            old = beside.with_name(beside.name + ".old")
-            path.rename(old)
-            beside.rename(path)
-            shutil.rmtree(old)
-        else:
-            beside.rename(path)
+        flush_folder(beside)
+        put_in_place(beside, path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def put_in_place(beside: Path, path: Path) -> None:
+    """Rename a folder to `path`; what was there is removed.
+
+    Args:
+        beside: in the same file system, flushed.
+        path: where it goes.
+    """
+    if not path.exists():
+        beside.rename(path)
+    elif not _exchange(beside, path):
+        old = beside.with_name(beside.name + ".old")
+        path.rename(old)
+        beside.rename(path)
+        shutil.rmtree(old)
+    flush(path.parent)
+
+
+def flush(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk when this returns."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system that cannot: the best that can be had
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def flush_folder(folder: Path) -> None:
+    """Have a folder and all that is in it on the disk when this returns."""
+    for path in folder.rglob("*"):
+        flush(path)
+    flush(folder)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Exchange two names at once; False where the system or the file system cannot."""
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):  # not Linux
+        return False
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return rename(here, os.fsencode(first), here, os.fsencode(second), exchange) == 0
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from siamese.errors import UserError
+from siamese.storage.atomic import flush
 from siamese.storage.filesystem import filesystem_of
 
 
@@ -97,6 +98,11 @@ class Folder:
         except ValueError as error:
             raise UserError(f"{self / name}: damaged ({error}). Make or copy it again.") from None
 
+    def write_bytes(self, name: str, data: bytes) -> None:
+        """Write a small file into it, whole."""
+        self._filesystem.makedirs(self._path, exist_ok=True)
+        self._filesystem.pipe_file(self.path_of(name), data)
+
     @contextmanager
     def local_copy(self, name: str) -> Iterator[Path]:
         """Yield a local path to a file of it: itself, or a copy for as long as the block runs."""
@@ -122,6 +128,7 @@ class Folder:
         if self.is_local:
             begun = Path(scratch.path_of(f"{name}.{uuid.uuid4().hex}"))
             yield begun
+            flush(begun)
             begun.replace(self.path_of(name))
             return
         with tempfile.TemporaryDirectory() as temporary:

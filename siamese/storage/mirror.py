@@ -3,9 +3,12 @@
 from pathlib import Path, PurePosixPath
 
 from siamese.storage.filesystem import filesystem_of
+from siamese.storage.folder import Folder
+from siamese.storage.ownership import MARKS
 
 # A file that comes after the others of its folder: what lacks it is not complete.
-LAST_FILES = ("progress.json", "manifest.json")
+LAST_OF_CHECKPOINT = "progress.json"
+LAST_FILES = ("manifest.json", LAST_OF_CHECKPOINT)
 
 
 class Mirror:
@@ -25,10 +28,12 @@ class Mirror:
         self._copied: dict[str, tuple[int, int]] = {}
 
     def has(self, name: str) -> bool:
-        """Say whether there is such a file at the URI, or with no name, anything at all."""
-        if name:
-            return bool(self._filesystem.exists(self._remote(name)))
-        return bool(self._remote_files())
+        """Say whether there is such a file at the URI."""
+        return bool(self._filesystem.exists(self._remote(name)))
+
+    def is_used(self, but: tuple[str, ...]) -> bool:
+        """Say whether there is anything at the URI; files of these names do not count."""
+        return any(name not in but for name in self._remote_files())
 
     def push(self) -> None:
         """Copy what has changed to the URI, and remove there what is no longer here.
@@ -56,20 +61,26 @@ class Mirror:
         A checkpoint without its last file is left out: a kill cut its copy short.
         """
         names = [n for n in self._remote_files() if n.partition("/")[0] not in self._others]
-        whole = {str(PurePosixPath(name).parent) for name in names if _is_last(name)}
+        whole = {name for name in names if _is_last(name)}
+        cut_short = []
         for name in names:
-            folder = PurePosixPath(name).parent
-            if folder.parent.name == "checkpoints" and str(folder) not in whole:
+            top, _, rest = name.partition("/")
+            checkpoint = rest.partition("/")[0]
+            if top == "checkpoints" and f"{top}/{checkpoint}/{LAST_OF_CHECKPOINT}" not in whole:
+                cut_short.append(name)
                 continue
             target = self.local / name
             target.parent.mkdir(parents=True, exist_ok=True)
             self._filesystem.get_file(self._remote(name), str(target))
-        self._copied = dict(self._local_files())
+        # The next push removes what is not here.
+        self._copied = {**dict.fromkeys(cut_short, (-1, -1)), **dict(self._local_files())}
 
     def remove(self) -> None:
-        """Remove everything at the URI."""
-        if self._filesystem.exists(self._root):
-            self._filesystem.rm(self._root, recursive=True)
+        """Remove everything at the URI, but who owns it."""
+        folder = Folder(self.uri)
+        for name in folder.names():
+            if name not in MARKS:
+                folder.remove(name)
         self._copied = {}
 
     def _remote(self, name: str) -> str:
@@ -80,7 +91,8 @@ class Mirror:
             return []
         root = self._root.strip("/")
         paths = self._filesystem.find(self._root)
-        return sorted(path.strip("/").removeprefix(root).strip("/") for path in paths)
+        names = sorted(path.strip("/").removeprefix(root).strip("/") for path in paths)
+        return [name for name in names if name not in MARKS]
 
     def _local_files(self) -> list[tuple[str, tuple[int, int]]]:
         return [

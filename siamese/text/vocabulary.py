@@ -1,8 +1,10 @@
 """Characters <-> ids."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,10 +46,23 @@ class Vocabulary:
         self.lowercase = lowercase
         self.characters = [character for character, _ in kept]
         self.counts = dict(kept)
-        # A table from code point to id; the last row stands for every code point past it.
+        self._table = self._ids_by_code_point()
+
+    def _ids_by_code_point(self) -> np.ndarray:
+        """Make a table from code point to id; its last row stands for every code point past it."""
         points = np.fromiter(map(ord, self.characters), np.int64, len(self.characters))
-        self._table = np.full(points.max(initial=0) + 2, UNKNOWN_ID, np.int32)
-        self._table[points] = np.arange(FIRST_ID, FIRST_ID + len(points), dtype=np.int32)
+        table = np.full(points.max(initial=0) + 2, UNKNOWN_ID, np.int32)
+        table[points] = np.arange(FIRST_ID, FIRST_ID + len(points), dtype=np.int32)
+        return table
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: not the table, which is large."""
+        return {name: value for name, value in vars(self).items() if name != "_table"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take up what was pickled."""
+        vars(self).update(state)
+        self._table = self._ids_by_code_point()
 
     def __len__(self) -> int:
         """Return the number of ids: padding, unknown, and one for each character."""
@@ -85,6 +100,25 @@ class Vocabulary:
         ids[row[kept], position[kept]] = flat[kept]
         return ids
 
+    def count_unknown(self, texts: Iterable[str], max_length: int) -> int:
+        """Count the texts of which an encoder reads only unknown characters, punctuation aside.
+
+        Args:
+            texts: the texts; empty ones do not count.
+            max_length: characters beyond it are not read.
+        """
+        known = self.counts.keys()
+        telling = set(filter(_tells, known))
+
+        def is_unknown(text: str) -> bool:
+            if not telling.isdisjoint(text):
+                return False
+            return known.isdisjoint(text) or any(map(_tells, text))
+
+        if self.lowercase:
+            texts = (text.casefold() for text in texts)
+        return sum(is_unknown(text[:max_length]) for text in texts if text)
+
     def save(self, path: Path) -> None:
         """Write the vocabulary as JSON."""
         write_json(
@@ -116,6 +150,11 @@ class Vocabulary:
             return cls(counts, lowercase=value["lowercase"])
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{path}: not a vocabulary ({error!r}). Write it again.") from None
+
+
+def _tells(character: str) -> bool:
+    """Say whether a character is more than a space or punctuation."""
+    return unicodedata.category(character)[0] not in "ZPC"
 
 
 def count_characters(texts: Iterable[str]) -> Counter[str]:

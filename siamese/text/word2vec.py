@@ -9,8 +9,8 @@ import numpy as np
 
 from siamese.config.recipe import Encoder
 from siamese.errors import UserError
-from siamese.storage.atomic import replacing
 from siamese.text.vocabulary import FIRST_ID, Vocabulary
+from siamese.text.word2vec_file import Vectors
 
 Item = TypeVar("Item")
 
@@ -34,8 +34,7 @@ def load_vectors(path: Path, dim: int, vocabulary: Vocabulary) -> tuple[np.ndarr
     """Read the vectors of a vocabulary's characters from a word2vec file, text or binary.
 
     Args:
-        path: the file; its content says which of the two formats it is in, not its name
-            (the notebook's `token_vec_300.bin` is text).
+        path: the file.
         dim: the size the vectors must have.
         vocabulary: whose characters to look up.
 
@@ -44,80 +43,32 @@ def load_vectors(path: Path, dim: int, vocabulary: Vocabulary) -> tuple[np.ndarr
         a vector, as in the notebook; and the coverage.
 
     Raises:
-        UserError: the file is missing or broken, or its vectors are of another size.
+        UserError: the file is missing or broken, its vectors are of another size, or it has none
+            for any of the characters.
     """
-    from gensim.models import KeyedVectors
-
-    count, found, binary = _inspect(path)
+    file = Vectors(path)
+    count, found = file.header
     if found != dim:
         raise UserError(
             f"{path}: its vectors have {found} numbers, the recipe asks for {dim}. Set "
             f"encoder.embedding_dim={found}, or give a file of {dim}."
         )
-    if not binary:
-        _check_lines(path, count, dim)
-    try:
-        vectors = KeyedVectors.load_word2vec_format(
-            str(path), binary=binary, unicode_errors="replace"
-        )
-    except (ValueError, EOFError, IndexError, MemoryError, OverflowError) as error:
+    vectors = file.of(set(vocabulary.characters))
+    if vocabulary.characters and not vectors:
         raise UserError(
-            f"{path}: broken word2vec file: its header promises {count:,} vectors of {found} "
-            f"numbers ({error}). Write or download it again."
-        ) from None
+            f"{path}: its {count:,} vectors are of none of the {len(vocabulary.characters):,} "
+            "characters of the training texts. It is in another encoding or language, or of words: "
+            "give a file of characters, or set encoder.vectors=train."
+        )
     matrix = np.zeros((len(vocabulary), dim), np.float32)
     covered = occurrences = 0
     for row, character in enumerate(vocabulary.characters, start=FIRST_ID):
-        if character in vectors.key_to_index:
+        if character in vectors:
             matrix[row] = vectors[character]
             covered += 1
             occurrences += vocabulary.counts[character]
     total = max(sum(vocabulary.counts.values()), 1)
     return matrix, Coverage(len(vocabulary.characters), covered, occurrences / total)
-
-
-def _inspect(path: Path) -> tuple[int, int, bool]:
-    """Return the number of vectors, their size, and whether the file is binary."""
-    try:
-        with path.open("rb") as stream:
-            header, first = stream.readline(200), stream.readline(1 << 20)
-    except OSError as error:
-        raise UserError(f"{path}: cannot read the vectors: {error.strerror}.") from None
-    parts = header.split()
-    if len(parts) != 2 or not all(part.isdigit() for part in parts):
-        raise UserError(
-            f"{path}, line 1: a word2vec file begins with `COUNT SIZE`, found "
-            f"{header[:60].decode('utf-8', 'replace').rstrip()!r}. Give a word2vec file, "
-            "or make one with `siamese vectors`."
-        )
-    count, dim = map(int, parts)
-    try:
-        # A binary vector may begin with the byte of a line end, and so look like an empty line.
-        binary = len([float(number) for number in first.rstrip().split(b" ")[1:]]) == 0
-    except ValueError:
-        binary = True
-    return count, dim, binary
-
-
-def _check_lines(path: Path, count: int, dim: int) -> None:
-    """Refuse a text file with a line too short or too few lines; gensim would make up the rest."""
-    with path.open("rb") as stream:
-        lines = enumerate(stream, start=1)
-        next(lines)
-        found = 0
-        for number, line in lines:
-            numbers = line.rstrip().count(b" ")
-            if numbers != dim:
-                raise UserError(
-                    f"{path}, line {number}: broken word2vec file: has {numbers} numbers, its "
-                    f"header promises {dim}. Write or download it again."
-                )
-            found += 1
-    if found != count:
-        raise UserError(
-            f"{path}: broken word2vec file: has {found:,} vectors, its header promises {count:,}. "
-            "Write or download it again."
-        )
 
 
 class Again(Iterable[Item]):
@@ -174,15 +125,6 @@ def train_vectors(
             "vectors on. Give more texts."
         ) from None
     return {character: model.wv[character] for character in model.wv.index_to_key}
-
-
-def save_vectors(path: Path, vectors: "dict[str, np.ndarray]") -> None:
-    """Write vectors in word2vec's text format, with four decimals."""
-    dim = len(next(iter(vectors.values())))
-    with replacing(path) as beside, beside.open("w", encoding="utf-8") as stream:
-        stream.write(f"{len(vectors)} {dim}\n")
-        for character, vector in vectors.items():
-            stream.write(f"{character} {' '.join(f'{number:.4f}' for number in vector)}\n")
 
 
 def initial_embeddings(

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from siamese.evaluation.pair_metrics import PairMetrics
 from siamese.progress import progress
-from siamese.training.checkpoint import checkpoint_folders, remove_old_checkpoints
+from siamese.training.checkpoint import newest_checkpoint
 from siamese.training.execution import Execution
 from siamese.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from siamese.encoder.keras_tf import tf
 
-# Writes a checkpoint into the folder it is given.
-SaveCheckpoint = Callable[[Path], None]
+# Writes a checkpoint, or the best model of one, into the folder it is given.
+Save = Callable[[Path], None]
 # Called with the number of units done since the last call, and a note.
 Advance = Callable[..., None]
 
@@ -52,8 +52,8 @@ class Context(Protocol):
     def heartbeat(self) -> None:
         """Report that the run makes progress; called at least at every step."""
 
-    def checkpoint(self, step: int, save: SaveCheckpoint) -> None:
-        """Keep a checkpoint, which `save` writes. Called by all workers together."""
+    def checkpoint(self, step: int, save: Save, save_best: Save | None = None) -> None:
+        """Keep a checkpoint; called by all workers together. Arguments as of `RunFolder.commit`."""
 
     def report(self, evaluation: dict[str, Any]) -> None:
         """Report an evaluation. Called by all workers together, after its checkpoint.
@@ -98,19 +98,21 @@ class LocalContext:
     def heartbeat(self) -> None:
         """Do nothing: nobody watches over this process."""
 
-    def checkpoint(self, step: int, save: SaveCheckpoint) -> None:
+    def checkpoint(self, step: int, save: Save, save_best: Save | None = None) -> None:
         """Write the checkpoint, and remove all but the newest."""
-        save(self.run.checkpoints / f"step-{step:08}")
-        remove_old_checkpoints(self.run.checkpoints, self.execution.keep_checkpoints)
-        self.run.publish()
+        self.run.commit(step, save, save_best, self.execution.keep_checkpoints)
 
     def report(self, evaluation: dict[str, Any]) -> None:
         """Print a line."""
         print_evaluation(evaluation)
 
     def latest_checkpoint(self) -> Path | None:
-        """Find the newest checkpoint of the run folder."""
-        return next(reversed(checkpoint_folders(self.run.checkpoints)), None)
+        """Find the newest checkpoint of the run folder that is whole."""
+        return newest_checkpoint(self.run.checkpoints, self.say)
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        print(text, flush=True)
 
 
 def print_evaluation(evaluation: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import time
+from pathlib import Path
 
 from siamese.config.recipe import Recipe
 from siamese.data.dataset import TrainingData
@@ -9,8 +10,9 @@ from siamese.data.pair import Pair
 from siamese.encoder.keras_tf import tf
 from siamese.errors import UserError
 from siamese.training.batches import Batches
+from siamese.training.best_model import BEST, write_scores
 from siamese.training.checkpoint import Progress
-from siamese.training.context import Context
+from siamese.training.context import Context, Save
 from siamese.training.gather import Gather, build_gather
 from siamese.training.judge import Judge, Judgement
 from siamese.training.memory_error import explaining_memory_errors
@@ -71,13 +73,12 @@ def fit(
                 state.encoder.refresh()
                 found = judge(pairs)
                 is_best = judge.metric.is_better(found.value, at.best_metric)
-                if is_best:
-                    _keep(context, state, pairs, found)
+                save_best = _best_so_far(state, pairs, found) if is_best else None
                 seconds = {"evaluation_seconds": time.perf_counter() - start}
                 figures = {**found.figures, **trained, **seconds}
                 log.write("evaluation", figures)
                 at.epoch += 1
-                context.checkpoint(at.step, state.save)
+                context.checkpoint(at.step, state.save, save_best)
                 stands = {"epoch": at.epoch, "step": at.step, "is_best": is_best}
                 context.report({**stands, **figures})
     return at
@@ -134,16 +135,19 @@ def _train_epoch(
     }
 
 
-def _keep(context: Context, state: TrainingState, pairs: list[Pair], found: Judgement) -> None:
-    """Keep the model as the best one so far, with its threshold, figures and scores."""
+def _best_so_far(state: TrainingState, pairs: list[Pair], found: Judgement) -> Save:
+    """Note that the model is the best one so far; returns what saves it, with its scores."""
     at = state.at
     at.best_metric, at.best_epoch = found.value, at.epoch + 1
     encoder = state.encoder
     encoder.threshold = found.threshold
     encoder.metrics = {"epoch": at.epoch + 1, "step": at.step, **found.figures}
-    if context.rank == 0:
-        encoder.save(context.run.best)
-        context.run.write_scores(pairs, found.scores)
+
+    def save(checkpoint: Path) -> None:
+        encoder.save(checkpoint / BEST)
+        write_scores(checkpoint, pairs, found.scores)
+
+    return save
 
 
 def _checked(loss: float, at: Progress) -> float:

@@ -43,14 +43,7 @@ def prepare(
         UserError: there are fewer groups than a batch has, the learning rate would never be
             reached, or the vectors cannot be used.
     """
-    steps = steps_per_epoch(data, recipe.sampling)
-    steps *= recipe.training.epochs
-    if recipe.optimizer.warmup_steps >= steps:
-        raise UserError(
-            f"optimizer.warmup_steps={recipe.optimizer.warmup_steps:,}, but the whole run has "
-            f"{steps:,} steps: the learning rate would never be reached. Lower it, or raise "
-            "training.epochs."
-        )
+    check_steps(recipe, data)
     characters = Counter(data.characters)
     if recipe.text.include_dev:
         characters += count_characters(text for pair in pairs for text in (pair.text1, pair.text2))
@@ -65,6 +58,21 @@ def prepare(
         Again(lambda: (text for group in data.groups for text in group.texts)),
     )
     return Prepared(vocabulary, embeddings, coverage)
+
+
+def check_steps(recipe: Recipe, data: TrainingData) -> None:
+    """Check that there is a whole batch, and that the warm-up ends before the run.
+
+    Raises:
+        UserError: there is not, or it does not.
+    """
+    steps = steps_per_epoch(data, recipe.sampling) * recipe.training.epochs
+    if recipe.optimizer.warmup_steps >= steps:
+        raise UserError(
+            f"optimizer.warmup_steps={recipe.optimizer.warmup_steps:,}, but the whole run has "
+            f"{steps:,} steps: the learning rate would never be reached. Lower it, or raise "
+            "training.epochs."
+        )
 
 
 def read_data(data: str, pairs: list[Pair], recipe: Recipe) -> tuple[TrainingData, dict[str, Any]]:

@@ -5,9 +5,9 @@ RUN/data.json          counts of the data the run was given
 RUN/metrics.jsonl      one line every few steps and one per evaluation
 RUN/tensorboard/       the same for TensorBoard (the tracker `tensorboard`)
 RUN/mlflow.json        the key of the run in MLflow (the tracker `mlflow`)
-RUN/checkpoints/       the newest ones; a run continues from the last
-RUN/best/              the model folder of the best epoch
-RUN/best_scores.parquet  its similarity of each development pair
+RUN/checkpoints/       the newest ones; a run continues from the last. See `checkpoint.py`
+RUN/best/              the model folder of the best epoch: a copy of the newest checkpoint's
+RUN/best_scores.parquet  its similarity of each development pair, likewise
 RUN/report.html        written by `siamese report RUN`, as is
 RUN/pictures/          PNG files of its curves and of the encoder
 """
@@ -15,24 +15,28 @@ RUN/pictures/          PNG files of its curves and of the encoder
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from siamese.config.loading import load_recipe
 from siamese.config.recipe import Recipe
-from siamese.data.pair import Pair
 from siamese.errors import UserError
-from siamese.storage.atomic import read_json, replacing, write_json
+from siamese.storage.atomic import flush, read_json, replacing, replacing_folder, write_json
 from siamese.storage.filesystem import local_path
 from siamese.storage.folder import Folder
 from siamese.storage.mirror import Mirror
-from siamese.training.checkpoint import checkpoint_folders
+from siamese.storage.ownership import clear_folder, is_used
+from siamese.training.best_model import BEST, SCORES, copy_best, publish_best, restore_best
+from siamese.training.checkpoint import (
+    Progress,
+    checkpoint_folders,
+    remove_old_checkpoints,
+    step_of,
+)
 
+# Written in this order: a run has begun once its recipe is there.
+_FIRST = ("data.json", "recipe.yaml")
 # What to do with a run folder that is there.
 Existing = Literal["refuse", "resume", "fresh"]
 
@@ -52,8 +56,8 @@ class RunFolder:
         self.recipe_file = path / "recipe.yaml"
         self.data_file = path / "data.json"
         self.metrics_file = path / "metrics.jsonl"
-        self.scores_file = path / "best_scores.parquet"
-        self.best = path / "best"
+        self.scores_file = path / SCORES
+        self.best = path / BEST
         self.checkpoints = path / "checkpoints"
         self.tensorboard = path / "tensorboard"
         self.mlflow_file = path / "mlflow.json"
@@ -97,17 +101,18 @@ class RunFolder:
             UserError: it exists and is to be refused, is to be resumed and holds no run, or is to
                 be replaced and holds something that is not a run.
         """
-        used = self.path.is_file() or (self.path.is_dir() and any(self.path.iterdir()))
-        used = used or (self._mirror is not None and self._mirror.has(""))
+        begun = self.recipe_file.is_file()
+        used = begun or is_used(self.path, but=_FIRST)
+        used = used or (self._mirror is not None and self._mirror.is_used(but=_FIRST))
         if existing == "resume":
-            if not self.recipe_file.is_file():
+            if not begun:
                 raise UserError(f"{self.location}: holds no run to resume. Leave out --resume.")
         elif existing == "refuse" and used:
             raise UserError(
                 f"{self.location}: exists already. Continue that run with --resume, replace it "
                 "with --fresh, or choose another --run folder."
             )
-        elif used and not (self.recipe_file.is_file() and self.data_file.is_file()):
+        elif used and not (begun and self.data_file.is_file()):
             raise UserError(
                 f"{self.location}: is not the folder of a run, so --fresh will not delete it. "
                 "Choose another --run folder."
@@ -116,7 +121,7 @@ class RunFolder:
     def start(self, recipe: Recipe, data: dict[str, Any], fresh: bool) -> None:
         """Begin a run in the folder, in the place of an older one if `fresh`."""
         if fresh and self.path.exists():
-            shutil.rmtree(self.path.resolve())  # of a link, what it points to
+            clear_folder(self.path)
             if self._mirror:
                 self._mirror.remove()
         self.path.mkdir(parents=True, exist_ok=True)
@@ -165,39 +170,80 @@ class RunFolder:
         if not self.metrics_file.exists():
             return []
         log = []
-        for number, line in enumerate(self.metrics_file.read_bytes().splitlines(), start=1):
+        *lines, _ = self.metrics_file.read_bytes().split(b"\n")
+        for number, line in enumerate(lines, start=1):
             try:
-                log += [json.loads(line)] if line.endswith(b"}") else []
-            except ValueError as error:
+                read = json.loads(line)
+                if not isinstance(read, dict):
+                    raise ValueError("not an object")
+                log.append(read)
+            except (ValueError, RecursionError) as error:
                 raise UserError(
                     f"{self.metrics_file}, line {number}: damaged ({error}). Remove that line, or "
                     "start the run afresh with --fresh."
                 ) from None
         return log
 
-    def forget_after(self, step: int) -> None:
-        """Drop what was logged after a step, and what a kill left half-written."""
-        for left in (*self.path.glob(".best.*"), *self.path.glob("checkpoints/.step-*")):
-            shutil.rmtree(left)
-        for left in (*self.path.glob(".metrics.jsonl.*"), *self.path.glob(".best_scores.*")):
-            left.unlink()
-        kept = [line for line in self.read_log() if line["step"] <= step]
+    def commit(
+        self,
+        step: int,
+        save: Callable[[Path], None],
+        save_best: Callable[[Path], None] | None,
+        keep: int,
+    ) -> None:
+        """Keep a checkpoint together with the best model so far, whole or not at all.
+
+        Args:
+            step: that the run is at.
+            save: writes a checkpoint into a folder that holds the best model already.
+            save_best: writes a new best model and its scores into a folder; None: the best model
+                of the checkpoint before is still the best.
+            keep: how many checkpoints are kept.
+        """
+        before = checkpoint_folders(self.checkpoints)[-1:]
+        flush(self.metrics_file)
+        checkpoint = self.checkpoints / f"step-{step:08}"
+        with replacing_folder(checkpoint) as beside:
+            if save_best:
+                save_best(beside)
+            elif before:
+                copy_best(before[0], beside)
+            save(beside)
+        if save_best:
+            publish_best(checkpoint, self.path)
+        remove_old_checkpoints(self.checkpoints, keep)
+        self.publish()
+
+    def rewind(self, at: Progress) -> None:
+        """Make the folder that of a run which stands there: drop what came later.
+
+        That is what a stopped run logged after its last checkpoint, checkpoints that are damaged,
+        and what a kill left half-written. The best model is put back if it is not the checkpoint's.
+
+        Raises:
+            UserError: the best model is gone, and not in the checkpoint of an older release.
+        """
+        for pattern in (".best.*", ".checkpoints.*", "checkpoints/.step-*"):
+            for left in self.path.glob(pattern):
+                shutil.rmtree(left)
+        for pattern in (".metrics.jsonl.*", f".{SCORES}.*"):
+            for left in self.path.glob(pattern):
+                left.unlink()
+        for checkpoint in checkpoint_folders(self.checkpoints):
+            if step_of(checkpoint) > at.step:
+                shutil.rmtree(checkpoint)
+        log = self.read_log()
+        if not all(isinstance(line.get("step"), int) for line in log):
+            raise UserError(
+                f"{self.metrics_file}: damaged: a line has no number `step`. Remove that line, or "
+                "start the run afresh with --fresh."
+            )
+        kept = [line for line in log if line["step"] <= at.step]
         with replacing(self.metrics_file) as beside:
             text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept)
             beside.write_text(text, encoding="utf-8")
-
-    def write_scores(self, pairs: list[Pair], scores: np.ndarray) -> None:
-        """Write the best model's similarity of each development pair."""
-        table = pa.table(
-            {
-                "text1": [pair.text1 for pair in pairs],
-                "text2": [pair.text2 for pair in pairs],
-                "label": pa.array([pair.label for pair in pairs], pa.int8()),
-                "score": scores,
-            }
-        )
-        with replacing(self.scores_file) as beside:
-            pq.write_table(table, beside)
+        newest = checkpoint_folders(self.checkpoints)[-1:]
+        restore_best(newest[0] if newest else None, self.path, at)
 
 
 def differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> Iterator[str]:

@@ -33,7 +33,7 @@ class RunLog:
     def __enter__(self) -> "RunLog":
         context, at = self._context, self._at
         if self._is_writer:
-            context.run.forget_after(at.step)
+            context.run.rewind(at)
         for tracker in self._trackers:
             tracker.start(context.run, self._recipe, at.step)
         self._write(

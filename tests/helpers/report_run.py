@@ -16,6 +16,7 @@ from siamese.encoder.weights import weights_of
 from siamese.evaluation.pair_metrics import evaluate_scores, labels_of
 from siamese.report.encoder_diagram import EXAMPLE
 from siamese.text.vocabulary import Vocabulary
+from siamese.training.best_model import write_scores
 from siamese.training.run_folder import RunFolder
 
 EVIL = '<script>alert("坏")</script>\t& <b>\n'
@@ -64,7 +65,7 @@ def make_run(
         run.log({"event": "evaluation", **at, **metrics, "train_seconds": 1.5})
     best = max(epochs - 1, 1)
     save_encoder(run.best, recipe, {"epoch": best, "step": 10 * best, **metrics})
-    run.write_scores(pairs, scores)
+    write_scores(run.path, pairs, scores)
     return run
 
 

@@ -2,6 +2,7 @@
 
 import doctest
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from siamese import SentenceEncoder, UserError
 from siamese.config.loading import load_recipe
 from siamese.config.metrics import Metric
 from siamese.data.in_memory import data_set_of
+from siamese.storage.ownership import owning
 from siamese.train_encoder import parts_of
 from siamese.training.execution import Execution
 from siamese.training.run_folder import RunFolder
@@ -276,3 +278,24 @@ def test_the_command_line_is_this_call(tmp_path, monkeypatch) -> None:
     np.testing.assert_array_equal(
         called.encode(["怎么退票"]), SentenceEncoder.load(Path(run) / "best").encode(["怎么退票"])
     )
+
+
+@pytest.mark.parametrize("existing", ["refuse", "resume", "fresh"])
+def test_a_run_that_another_process_is_at_is_refused_and_left_alone(
+    trained, tmp_path, existing
+) -> None:
+    run = Path(shutil.copytree(trained, tmp_path / "run"))
+    with owning(run):
+        before = contents(run)
+        with pytest.raises(UserError, match=rf"{run}: is in use by process {os.getpid()} on "):
+            train(run=run, existing=existing)
+        assert contents(run) == before
+
+
+def test_a_run_killed_while_its_folder_was_begun_can_be_started_again(tmp_path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "data.json").write_text("{}")
+    (run / ".recipe.yaml.x1").touch()
+    train(run=run, epochs=1)
+    assert (run / "best" / "manifest.json").is_file()

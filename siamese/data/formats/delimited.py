@@ -4,16 +4,20 @@ import csv
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from siamese.data.data_file import DataFile
+from siamese.data.data_file import LONGEST, DataFile
 from siamese.data.format import Format
-from siamese.data.pair import PairRow, find_label_column, find_pair_columns
+from siamese.data.pair import PairRow, find_label_column, find_pair_columns, to_label
 from siamese.errors import UserError
+
+# Python's own limit, of 131,072 characters in a cell, is below what people's texts have.
+csv.field_size_limit(LONGEST)
 
 
 class Delimited(Format):
     """A `.tsv` file, where quotes are text, or a `.csv` file, where they quote."""
 
     suffixes: tuple[str, ...] = (".tsv", ".csv")
+    is_text = True
 
     def holds(self, file: DataFile) -> Literal["groups", "pairs"]:
         """Say that it is pairs."""
@@ -32,29 +36,59 @@ class Delimited(Format):
                 raise UserError(
                     f"{where}: has {len(cells)} column{'s' * (len(cells) != 1)}, expected {width} "
                     f"(text1, text2, label) separated by {separator}. Fix the row or remove it."
+                    + _other_separator(cells)
                 )
             hint = "" if row_number else " If this line is a header, name the third column `label`."
             yield PairRow(where, cells[first], cells[second], cells[label].strip(), hint)
 
 
 def _split(file: DataFile) -> Iterator[tuple[int, list[str]]]:
-    """Yield `(line number, cells)` of the rows that are not blank."""
+    """Yield `(line number, cells)` of the rows that have a cell that is not blank."""
     if file.suffix != ".csv":
-        for number, line in file.lines():
+        for number, line in clean_lines(file):
             if line.strip():
                 yield number, line.split("\t")
         return
-    reader = csv.reader((line + "\n" for _, line in file.lines()), strict=True)
+    reader = csv.reader((line + "\n" for _, line in clean_lines(file)), strict=True)
     try:
         for cells in reader:
-            if cells:
+            if any(map(str.strip, cells)):
                 yield reader.line_num, cells
     except csv.Error as error:
-        raise UserError(f"{file}, line {reader.line_num}: not valid CSV: {error}.") from None
+        problem = "a carriage return outside quotes" if "new-line" in str(error) else str(error)
+        raise UserError(f"{file}, line {reader.line_num}: not valid CSV: {problem}.") from None
+
+
+def clean_lines(file: DataFile) -> Iterator[tuple[int, str]]:
+    """Yield `(number, line)` as `DataFile.lines` does.
+
+    Raises:
+        UserError: a line holds a zero, which no text does, besides what `lines` raises.
+    """
+    for number, line in file.lines():
+        if "\0" in line:
+            raise UserError(
+                f"{file}, line {number}: holds a zero (NUL), which is not text. Is it damaged, or "
+                "in another encoding? Save it as UTF-8, or give --encoding."
+            )
+        yield number, line
+
+
+def _other_separator(cells: Sequence[str]) -> str:
+    """Say what seems to separate the cells of a row instead."""
+    row = ",".join(cells)
+    for character, name in (("\r", "carriage returns end its lines"), (";", "semicolons do")):
+        if row.count(character) >= 2:
+            return f" It seems that {name} instead: save the file as CSV with commas again."
+    if len(cells) == 1 and row.count("\t") >= 2:
+        return " It seems that tabs do instead: name the file .tsv."
+    if len(cells) == 1 and row.count(",") >= 2:
+        return " It seems that commas do instead: name the file .csv."
+    return ""
 
 
 def _is_header(cells: Sequence[str]) -> bool:
-    return len(cells) >= 3 and find_label_column(cells) is not None and cells[2] not in ("0", "1")
+    return len(cells) >= 3 and find_label_column(cells) is not None and to_label(cells[2]) is None
 
 
 def build() -> Delimited:

@@ -1,15 +1,20 @@
-"""One JSON object `{id: [text, …]}`, as the notebook has it. It is read as a stream."""
+"""One JSON object `{id: [text, …]}`, as the notebook has it. It is read as a stream.
 
+JSON Lines are often named `.json` too; they are known by their first object.
+"""
+
+import io
 import json
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import ijson
 
 from siamese.data.cleaning import half_a_pair
-from siamese.data.data_file import BOM, DataFile
+from siamese.data.data_file import BLOCK, BOM, LONGEST, DataFile
 from siamese.data.format import WHOLE_FILE, FileRange, Format
+from siamese.data.formats.json_lines import JsonLines
 from siamese.data.group import Group, checked_group, shorten
 from siamese.errors import UserError
 
@@ -18,28 +23,55 @@ _WHOLE_CHARACTERS = re.compile(
     rb"(?:[^\\]++|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u(?![dD][89a-fA-F])....|\\[^u])*+", re.DOTALL
 )
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+# The beginning of JSON Lines: the value of an id is no list, as it would be in one object.
+_ONE_LINE = re.compile(rb'\s*\{\s*"(?:group_)?id"\s*:\s*[^\[\s]')
+_BOMS = re.compile(rb"(?:%s|\s)*" % BOM)
+# Characters that are read again as a whole, to find the line of what is wrong.
+_READ_AGAIN = 16 << 20
 
 
 class JsonObject(Format):
     """A `.json` file of groups."""
 
     suffixes = (".json",)
+    is_text = True
 
     def groups(self, file: DataFile, range_: FileRange = WHOLE_FILE) -> Iterator[Group]:
         """Yield the groups of the whole file: one object has no ranges."""
-        with file.open() as stream:
-            if stream.read(len(BOM)) != BOM:
-                stream.seek(0)
-            found, problem = False, "it is empty"
-            try:
-                checked = _WholeCharacters(stream, file)
-                for group_id, texts in ijson.kvitems(checked, "", use_float=True):
-                    found = True
-                    yield checked_group(group_id, texts, (), lambda: str(file))
-            except (ijson.JSONError, UnicodeDecodeError) as error:
-                found, problem = False, str(error)
-        if not found:
-            _refuse(file, problem)
+        with io.BufferedReader(cast(io.RawIOBase, file.open()), BLOCK) as stream:
+            beginning = stream.peek()
+            if not _is_lines(beginning):
+                stream.read(len(_BOMS.match(beginning)[0]))  # type: ignore[index]
+                yield from _groups(file, stream)
+                return
+        yield from JsonLines().groups(file)
+
+
+def _is_lines(beginning: bytes) -> bool:
+    """Say whether a file begins as JSON Lines do."""
+    start = _BOMS.sub(b"", beginning, count=1)
+    if _ONE_LINE.match(start):
+        return True
+    try:
+        row = json.loads(start.partition(b"\n")[0])
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(row, dict) and "texts" in row and isinstance(row.get("id"), str | int)
+
+
+def _groups(file: DataFile, stream: BinaryIO) -> Iterator[Group]:
+    """Yield the groups of one object."""
+    found, problem = False, "it is empty"
+    checked = _WholeCharacters(stream, file)
+    try:
+        for group_id, texts in ijson.kvitems(checked, "", use_float=True):
+            found = True
+            checked.begin_group()
+            yield checked_group(group_id, texts, (), lambda: str(file))
+    except (ijson.JSONError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        found, problem = False, str(error)
+    if not found:
+        _refuse(file, problem, checked.line)
 
 
 class _WholeCharacters:
@@ -47,24 +79,51 @@ class _WholeCharacters:
 
     def __init__(self, stream: BinaryIO, file: DataFile) -> None:
         self._stream, self._file = stream, file
-        self._line, self._tail = 1, b""
+        self._tail = b""
+        self._limit = LONGEST
+        self.line, self.position = 1, 0
+
+    def begin_group(self) -> None:
+        """Say that a group ended, so that another may be as long."""
+        self._limit = self.position + LONGEST
 
     def read(self, size: int = -1) -> bytes:
         """Read on."""
         data = self._stream.read(size)
+        self.position += len(data)
+        if self.position > self._limit:
+            raise UserError(
+                f"{self._file}, near line {self.line}: a group or a text is longer than "
+                f"{LONGEST >> 20} MiB. Is this a file of texts? If so, write it as JSON Lines, in "
+                "groups that are smaller."
+            )
         unchecked = self._tail + data
         end = _WHOLE_CHARACTERS.match(unchecked).end()  # type: ignore[union-attr]
-        self._line += unchecked.count(b"\n", 0, end)
+        self.line += unchecked.count(b"\n", 0, end)
         if _HALF.match(unchecked, end) and (len(unchecked) - end >= 12 or not data):
-            raise UserError(half_a_pair(f"{self._file}, line {self._line}"))
+            raise UserError(half_a_pair(f"{self._file}, line {self.line}"))
         # What may be the beginning of an escape is looked at again; ijson reports a wrong one.
         self._tail = unchecked[end:] if len(unchecked) - end < 12 else b""
         return data
 
 
-def _refuse(file: DataFile, problem: str) -> None:
-    """Read the whole file again, to say what is wrong with it and in which line."""
-    text = "\n".join(line for _, line in file.lines())  # names the line of invalid UTF-8
+def _refuse(file: DataFile, problem: str, line: int) -> None:
+    """Read the file again, to say what is wrong with it and in which line.
+
+    Args:
+        file: the file.
+        problem: in the words of who read it.
+        line: about where.
+    """
+    lines: list[str] = []
+    size = 0
+    for _, each in file.lines():  # names the line of invalid UTF-8
+        size += len(each)
+        if size <= _READ_AGAIN:
+            lines.append(each)
+    if size > _READ_AGAIN:
+        raise UserError(f"{file}, near line {line}: not valid JSON: {' '.join(problem.split())}.")
+    text = "\n".join(lines)
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:

@@ -9,9 +9,10 @@ import pyarrow.parquet as pq
 
 from siamese.data.data_file import DataFile
 from siamese.data.format import WHOLE_FILE, FileRange, Format
-from siamese.data.group import Group, checked_group, find_group_columns
+from siamese.data.group import Group, checked_group, checked_id, find_group_columns
 from siamese.data.pair import PairRow, find_label_column, find_pair_columns, label_as_string
 from siamese.errors import UserError
+from siamese.storage.packed import EXPANSION, EXPANSION_FREE
 
 
 class Parquet(Format):
@@ -45,14 +46,14 @@ class Parquet(Format):
             names = parquet.schema_arrow.names
             found = find_group_columns(names, str(file))
             columns = [names[position] for position in found if position is not None]
+            id_column, texts_column = columns[:2]
             end = parquet.num_row_groups if range_.end is None else range_.end
             row_groups = range(range_.start, end)
             for batch in parquet.iter_batches(4096, row_groups=row_groups, columns=columns):
                 for row in batch.to_pylist():
-                    negatives = row.get("negatives") or ()
-                    yield checked_group(
-                        str(row[columns[0]]), row["texts"], negatives, lambda: str(file)
-                    )
+                    negatives = (row[columns[2]] or ()) if columns[2:] else ()
+                    group_id = checked_id(row[id_column], lambda: str(file))
+                    yield checked_group(group_id, row[texts_column], negatives, lambda: str(file))
 
     def pair_rows(self, file: DataFile) -> Iterator[PairRow]:
         """Yield every row."""
@@ -87,10 +88,24 @@ class Parquet(Format):
 @contextmanager
 def _open(file: DataFile) -> Iterator[pq.ParquetFile]:
     """Open Parquet; report a file that is damaged or not Parquet by its name."""
+    if file.packing:
+        raise UserError(
+            f"{file}: is packed with {file.packing}, and Parquet is read from many places in the "
+            "file. Unpack it: Parquet is compressed already."
+        )
     try:
-        with file.open() as stream:
-            yield pq.ParquetFile(stream)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        with file.open_packed() as stream:
+            parquet = pq.ParquetFile(stream)
+            metadata = parquet.metadata
+            row_groups = map(metadata.row_group, range(metadata.num_row_groups))
+            size = sum(row_group.total_byte_size for row_group in row_groups)
+            if size > max(EXPANSION_FREE, EXPANSION * file.size()):
+                raise UserError(
+                    f"{file}: unpacks to more than {EXPANSION} times its size, as no text does. "
+                    "Write it again, if it is meant to."
+                )
+            yield parquet
+    except (pa.ArrowException, OSError, UnicodeDecodeError, MemoryError, OverflowError) as error:
         raise UserError(
             f"{file}: not Parquet, or damaged ({error}). Write or download it again."
         ) from None

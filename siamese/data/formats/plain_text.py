@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from siamese.data.data_file import DataFile
-from siamese.data.formats.delimited import Delimited
+from siamese.data.formats.delimited import Delimited, clean_lines
+from siamese.errors import UserError
 
 
 class PlainText(Delimited):
@@ -16,8 +17,14 @@ class PlainText(Delimited):
         first = next(file.lines(), (1, ""))[1]
         if first.count("\t") >= 2:
             yield from super().texts(file)
-        else:
-            yield from (line for _, line in file.lines())
+            return
+        for number, line in clean_lines(file):
+            if "\r" in line:
+                raise UserError(
+                    f"{file}, line {number}: has a carriage return inside, so that it may be one "
+                    "text or several. Save the file with line ends of Unix or Windows."
+                )
+            yield line
 
 
 def build() -> PlainText:

@@ -4,6 +4,7 @@ Damaged model folders are in `test_model.py`.
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,9 +15,12 @@ import pytest
 from distributed.cli.main import main
 from distributed.sharding.shard import shard
 from siamese.config.recipe import Recipe
+from siamese.storage.ownership import owning
 from siamese.training.run_folder import RunFolder
 
 GBK = "怎么".encode("gbk")
+# A line of UTF-8 and GBK together; a file in GBK alone is read as such.
+BROKEN = "别的话".encode() + GBK
 GROUPS = {str(i): [f"第{i}个问题", f"问题{i}"] for i in range(8)}
 DEV = "怎么办卡\t如何办卡\t1\n怎么办卡\t怎么销卡\t0\n"
 
@@ -37,19 +41,23 @@ GROUP_FILES: dict[str, tuple[str, bytes | None, list[str]]] = {
     "null": ("a.json", b'{"k": ["a", null]}', ["a.json", "'k'", "strings", "null"]),
     "other lines": ("a.jsonl", b'{"id": 0, "text": []}', ["a.jsonl, line 1", '"texts"']),
     "json as lines": ("a.jsonl", b'{"0":\n["a", "b"]}', ["a.jsonl, line 1", "not valid JSON"]),
-    "utf-8": ("a.json", b'{"0": ["a", "b"],\n"1": ["%s"]}' % GBK, ["a.json, line 2", "UTF-8"]),
-    "utf-8 in lines": ("a.jsonl", b"\n\n" + GBK, ["a.jsonl, line 3", "UTF-8"]),
+    "utf-8": ("a.json", b'{"0": ["a", "b"],\n"1": ["%s"]}' % BROKEN, ["a.json, line 2", "UTF-8"]),
+    "utf-8 in lines": ("a.jsonl", b"\n\n" + BROKEN, ["a.jsonl, line 3", "UTF-8"]),
     "no parquet": ("a.parquet", b"PAR1 not really PAR1", ["a.parquet"]),
     "ending": ("a.docx", b"PK", ["a.docx", ".jsonl"]),
 }
 PAIR_FILES: dict[str, tuple[str, bytes | None, list[str]]] = {
     "missing pairs": ("none.tsv", None, ["none.tsv", "no such file"]),
     "empty pairs": ("a.tsv", b"", ["a.tsv", "empty"]),
-    "utf-8 tsv": ("a.tsv", b"a\tb\t1\na\t%s\t0\n" % GBK, ["a.tsv, line 2", "UTF-8"]),
-    "utf-8 txt": ("a.txt", b"a\tb\t1\na\t%s\t0\n" % GBK, ["a.txt, line 2", "UTF-8"]),
-    "utf-8 csv": ("a.csv", b"a,b,1\n%s,b,0\n" % GBK, ["a.csv, line 2", "UTF-8"]),
+    "utf-8 tsv": ("a.tsv", b"a\tb\t1\na\t%s\t0\n" % BROKEN, ["a.tsv, line 2", "UTF-8"]),
+    "utf-8 txt": ("a.txt", b"a\tb\t1\na\t%s\t0\n" % BROKEN, ["a.txt, line 2", "UTF-8"]),
+    "utf-8 csv": ("a.csv", b"a,b,1\n%s,b,0\n" % BROKEN, ["a.csv, line 2", "UTF-8"]),
     "label 2": ("a.tsv", b"a\tb\t1\na\tc\t2\n", ["a.tsv, line 2", "'2'", "0 or 1"]),
-    "label yes": ("a.csv", b"text1,text2,label\na,b,yes\n", ["a.csv, line 2", "'yes'", "0 or 1"]),
+    "label same": (
+        "a.csv",
+        b"text1,text2,label\na,b,same\n",
+        ["a.csv, line 2", "'same'", "0 or 1"],
+    ),
     "no label": ("a.tsv", b"a\tb\t1\na\tc\t\n", ["a.tsv, line 2", "''", "0 or 1"]),
     "two columns": ("a.tsv", b"a\tb\t1\na\tb\n", ["a.tsv, line 2", "2 columns", "expected 3"]),
     "one column": ("a.txt", b"a b 1\n", ["a.txt, line 1", "1 column,", "tabs"]),
@@ -247,6 +255,16 @@ class TestTrain:
         bad, fragments = bad_file(tmp_path, case)
         train("--fresh", dev=bad, run=run, fragments=fragments)
 
+    @pytest.mark.parametrize("option", [[], ["--resume"], ["--fresh"]], ids=str)
+    def test_a_run_or_a_sweep_that_another_process_is_at(
+        self, refused, train, run, data, dev, option
+    ):
+        fragments = [f"{run}: is in use by process {os.getpid()} on ", "Wait until"]
+        with owning(run):
+            train(*option, run=run, fragments=fragments)
+            sweep = ("tune", "--data", data, "--dev", dev, "--run", run)
+            refused(*sweep, *option, fragments=fragments)
+
     def test_development_pairs_without_negatives(self, train, tmp_path):
         pairs = write(tmp_path / "a.tsv", b"a\tb\t1\n")
         train(dev=pairs, fragments=["a.tsv", "no negative (label 0)"])
@@ -363,9 +381,11 @@ class TestTrain:
 
     def test_resume_of_nothing(self, train, tmp_path):
         (tmp_path / "empty").mkdir()
-        for name in ("none", "empty", "data", "dev.tsv"):
+        for name in ("none", "empty", "data"):
             run = tmp_path / name
             train("--resume", run=run, fragments=[f"{run}: holds no run to resume"])
+        run = tmp_path / "dev.tsv"
+        train("--resume", run=run, fragments=[f"{run}: is a file, not a folder"])
 
     def test_resume_with_other_settings(self, train, run):
         options = ("--resume", "--set", "loss.scale=12", "--set", "seed=7")

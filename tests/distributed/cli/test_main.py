@@ -4,7 +4,9 @@ import json
 import re
 import sys
 from pathlib import Path
+from uuid import uuid4
 
+import fsspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -115,6 +117,26 @@ def test_encode_reads_what_it_wrote_and_says_what_was_cut(folder, capsys) -> Non
     assert "1 texts longer than 64 characters were cut" in capsys.readouterr().out
     siamese("encode", model, folder / "one.parquet", "--output", folder / "two.parquet")
     assert pq.read_table(folder / "two.parquet").equals(pq.read_table(folder / "one.parquet"))
+
+
+def test_models_runs_and_outputs_may_be_at_uris(folder, tmp_path, capsys) -> None:
+    memory = fsspec.filesystem("memory")
+    root = uuid4().hex
+    memory.put(str(folder / "run"), f"/{root}/run", recursive=True)
+    model, uri = f"memory://{root}/run/best", f"memory://{root}/new"
+    siamese("similarity", model, "怎么退票", "怎么退票")
+    assert capsys.readouterr().out.startswith("1.0000")
+    for here, there in ((folder / "run" / "best", tmp_path), (model, uri)):
+        siamese("encode", here, DEV, "--output", f"{there}/v.parquet")
+        siamese("evaluate", here, DEV, "--json", f"{there}/e.json")
+        siamese("vectors", DEV, "--dim", 2, "--epochs", 1, "--output", f"{there}/v.txt")
+    for name in ("v.parquet", "e.json", "v.txt"):
+        assert memory.cat(f"/{root}/new/{name}") == (tmp_path / name).read_bytes(), name
+    siamese("report", folder / "run")
+    siamese("report", f"memory://{root}/run")
+    assert f"report: memory://{root}/run/report.html" in capsys.readouterr().out
+    for name in ("report.html", "pictures/encoder.png"):
+        assert memory.cat(f"/{root}/run/{name}") == (folder / "run" / name).read_bytes(), name
 
 
 def test_report_is_written_into_the_run(folder) -> None:

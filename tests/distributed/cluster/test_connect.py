@@ -1,12 +1,19 @@
 """Which cluster is joined. No cluster is started here: `ray.init` is replaced."""
 
+import re
+import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import grpc
 import pytest
 import ray
 
+from distributed.cluster import connect as module
 from distributed.cluster.connect import connect
 from siamese.errors import UserError
 
@@ -41,9 +48,25 @@ def silent() -> Iterator[str]:
 
 
 @pytest.fixture
-def answering() -> Iterator[str]:
+def hanging() -> Iterator[str]:
+    """An address at which connections are accepted, and nothing is ever answered."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def answering() -> Iterator[str]:
+    """An address that answers as the head of a cluster does."""
+    alive = grpc.unary_unary_rpc_method_handler(lambda request, context: b"")
+    service = "ray.rpc.NodeInfoGcsService"
+    server = grpc.server(ThreadPoolExecutor(1))
+    server.add_generic_rpc_handlers(
+        [grpc.method_handlers_generic_handler(service, {"CheckAlive": alive})]
+    )
+    port = server.add_insecure_port("0.0.0.0:0")  # Ray names this machine by its address
+    server.start()
+    yield f"127.0.0.1:{port}"
+    server.stop(None)
 
 
 def test_without_any_trace_of_a_cluster_ray_chooses(joined) -> None:
@@ -78,11 +101,99 @@ def test_a_named_cluster_that_does_not_answer_is_the_users_mistake(
     assert joined == []
 
 
-@pytest.mark.parametrize("address", ["auto", "local", "ray://127.0.0.1:1"])
+@pytest.mark.parametrize("address", ["local", ""])
 def test_what_is_no_host_and_port_is_left_to_ray(joined, monkeypatch, address) -> None:
     monkeypatch.setenv("RAY_ADDRESS", address)
     connect()
     assert joined == [None]
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("http://127.0.0.1:8265", "is the address of a dashboard.*RAY_API_SERVER_ADDRESS"),
+        ("https://head", "is the address of a dashboard.*RAY_API_SERVER_ADDRESS"),
+        ("ray://127.0.0.1:10001", "Ray Client is not supported.*siamese submit"),
+        ("foo", "is not an address.*HOST:PORT"),
+        ("foo:bar", "is not an address.*HOST:PORT"),
+        (":6379", "is not an address"),
+        ("127.0.0.1:", "is not an address"),
+        ("127.0.0.1:99999", "is not an address"),
+        ("[::1", "is not an address"),
+        ("redis://127.0.0.1:6379", "is not an address"),
+        ("no.such.host.invalid:6379", "no cluster answers there"),
+    ],
+)
+def test_what_names_no_cluster_is_refused_in_a_sentence(
+    joined, monkeypatch, address, words
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(UserError, match=f"^RAY_ADDRESS={re.escape(address)}: {words}"):
+        connect()
+    assert joined == []
+
+
+def test_auto_takes_the_cluster_of_this_machine_if_it_answers(
+    joined, last_cluster, answering, monkeypatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "auto")
+    last_cluster(answering)
+    connect()
+    assert joined == [None]
+
+
+@pytest.mark.parametrize("error", [ConnectionError("none"), ValueError("two")])
+def test_auto_without_a_cluster_is_refused(joined, monkeypatch, error) -> None:
+    def find() -> str:
+        raise error
+
+    monkeypatch.setattr(module, "local_cluster", find)
+    monkeypatch.setenv("RAY_ADDRESS", "auto")
+    with pytest.raises(UserError, match=r"^RAY_ADDRESS=auto: no Ray cluster.*ray start --head"):
+        connect()
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_head_that_never_answers_is_not_waited_for(
+    joined, last_cluster, hanging, monkeypatch, named
+) -> None:
+    monkeypatch.setattr(module, "_CONNECT_S", 0.3)
+    if named:
+        monkeypatch.setenv("RAY_ADDRESS", hanging)
+    else:
+        last_cluster(hanging)
+    with pytest.raises(UserError, match=r"no cluster answers there \(no answer in time\)"):
+        connect()
+    assert joined == []
+
+
+@pytest.mark.parametrize("last", ["", "junk", "http://127.0.0.1:1"])
+def test_a_damaged_note_of_the_last_cluster_is_none(joined, last_cluster, last) -> None:
+    last_cluster(last)
+    connect()
+    assert joined == ["local" if last else None]
+
+
+def test_another_program_at_the_port_is_no_cluster(joined, monkeypatch) -> None:
+    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    monkeypatch.setattr(BaseHTTPRequestHandler, "log_message", lambda *_: None)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{server.server_port}")
+    with pytest.raises(UserError, match="speaks another protocol"):
+        connect()
+    server.shutdown()
+
+
+def test_what_ray_raises_is_a_sentence_and_sigterm_stays_ours(joined, monkeypatch) -> None:
+    def init(*_: object, **__: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise RuntimeError("Version mismatch:\n  Ray: 2.1")
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(UserError, match=r"Version mismatch: Ray: 2\.1"):
+        connect()
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_a_named_cluster_that_answers_is_joined(joined, answering, monkeypatch) -> None:

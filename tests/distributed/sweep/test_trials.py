@@ -10,6 +10,7 @@ from siamese.config import metrics
 from siamese.config.metrics import Metric
 from siamese.config.recipe import Recipe
 from siamese.config.search_space import load_space
+from siamese.errors import UserError
 
 
 @pytest.fixture
@@ -72,3 +73,46 @@ def test_a_metric_of_which_less_is_better_turns_everything_round(folder, monkeyp
     space = load_space("default", Recipe())
     assert make_scheduler("asha", "mrr", 5, space, 1)._metric_op == -1
     assert make_scheduler("asha", "roc_auc", 5, space, 1)._metric_op == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "garbage}",
+        "[]",
+        "[" * 100_000,
+        "\0\0\0",
+        '{"event": "start", "trial": 1}',
+        '{"event": "start", "trial": "1", "settings": {}, "draws": {}}',
+        '{"event": "party", "trial": 0}',
+        '{"event": "evaluation", "trial": 7, "figures": {}}',
+        '{"event": "evaluation", "trial": 0, "figures": []}',
+        '{"event": "end", "trial": 0, "status": null, "error": ""}',
+    ],
+)
+def test_a_damaged_event_is_named_and_one_that_a_kill_cut_short_is_not(folder, line) -> None:
+    trials = three_trials(folder)
+    whole = folder.events_file.read_text()
+    folder.events_file.write_text(whole + line)
+    assert Trials(folder, "mrr", epochs=2).logs == trials.logs
+    assert folder.events_file.read_text() == whole
+    folder.events_file.write_text(f"{whole}{line}\n")
+    number = whole.count("\n") + 1
+    with pytest.raises(UserError, match=rf"events\.jsonl, line {number}: damaged .* --fresh"):
+        Trials(folder, "mrr", epochs=2)
+
+
+@pytest.mark.parametrize("key", ["mrr", "epoch", "step", "at"])
+@pytest.mark.parametrize("value", [None, "high", []])
+def test_an_evaluation_without_a_figure_is_named(folder, key, value) -> None:
+    log = Trials(folder, "mrr", epochs=2).begin({}, draws={})
+    folder.log("evaluation", log.number, figures={**evaluation(1, mrr=0.5), "at": 1.5, key: value})
+    with pytest.raises(UserError, match=rf"events\.jsonl: .*trial 0 has no number `{key}`"):
+        Trials(folder, "mrr", epochs=2)
+
+
+@pytest.mark.parametrize("content", ["true", "[1]", '"x"', "{", ""])
+def test_a_damaged_account_of_what_was_asked_for_is_named(folder, content) -> None:
+    folder.asked_file.write_text(content)
+    with pytest.raises(UserError, match=r"sweep\.json: damaged"):
+        folder.check_same({"trials": 3})

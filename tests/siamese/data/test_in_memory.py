@@ -168,7 +168,7 @@ def test_development_pairs_come_from_a_file_a_list_or_a_frame(tmp_path) -> None:
         (GROUPS, "dev: holds groups, where labelled pairs are expected"),
         ([["a", "b"]], "dev: holds groups"),
         ([("a", "b", 1)], r"dev: no negative \(label 0\) pair among 1"),
-        (FRAME.assign(label="yes"), "dev, row 0: the label is 'yes'"),
+        (FRAME.assign(label="same"), "dev, row 0: the label is 'same'"),
     ],
 )
 def test_development_pairs_that_cannot_be_used_are_refused(dev, message) -> None:

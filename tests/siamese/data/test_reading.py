@@ -203,14 +203,16 @@ def test_reading_is_lazy(tmp_path, monkeypatch, name, line):
     [
         ("a.json", b'{\n"0": ["a", "b"],\n"1": ["%s", "c"]}'),
         ("bom.json", BOM + b'{\n"0": ["a", "b"],\n"%s": ["x", "c"]}'),
-        ("a.jsonl", b'{"id": 1, "texts": ["a"]}\n\n{"id": 2, "texts": ["%s"]}\n'),
+        ("a.jsonl", b'{"id": 1, "texts": ["b"]}\n\n{"id": 2, "texts": ["%s"]}\n'),
         ("a.tsv", b"a\tb\t1\nc\td\t1\n%s\tb\t1\n"),
         ("a.txt", b"a\tb\t1\nc\td\t1\n%s\tb\t1\n"),
         ("a.csv", b'a,b,1\n"c\n%s",d,1\n'),
     ],
 )
 def test_invalid_utf8_is_reported_with_its_line(tmp_path, name, content):
-    message = refusal(write(tmp_path / name, content % GBK))
+    # With Chinese in UTF-8 beside it: a file that is GBK throughout is read as such.
+    mixed = (content % GBK).replace(b"b", "别的话".encode())
+    message = refusal(write(tmp_path / name, mixed))
     assert f"{tmp_path / name}, line 3: not valid UTF-8" in message
     assert "Convert the file to UTF-8" in message
 

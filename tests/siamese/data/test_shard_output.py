@@ -1,7 +1,8 @@
 """A data set is written as a whole or not at all, and replaces nothing else."""
 
-import fcntl
 import json
+import os
+from pathlib import Path
 
 import pytest
 from folder_bytes import contents, contents_at
@@ -11,10 +12,13 @@ import siamese.data.shard_output
 import siamese.data.sharding
 import siamese.data.shards
 import siamese.data.sorted_runs
+import siamese.storage.ownership
+from siamese.data.shard_output import writing
 from siamese.data.sharding import make_data_set
 from siamese.data.shards import read_manifest, read_shards
 from siamese.errors import UserError
 from siamese.storage.folder import Folder
+from siamese.storage.ownership import MARKS
 from siamese.text.vocabulary import Vocabulary
 
 
@@ -162,9 +166,10 @@ class TestUri:
             patch.setattr(Folder, "remove", lambda *_: None)
             with pytest.raises(Killed):
                 make_data_set([source], uri, rows_per_shard=10)
-        assert len(Folder(uri).names()) == 12
+        assert len([name for name in Folder(uri).names() if name not in MARKS]) == 12
         with pytest.raises(UserError, match="not a data set"):
             read_shards(uri)
+        monkeypatch.setattr(siamese.storage.ownership, "_has_ended", lambda holder: True)
         make_data_set([source], uri, rows_per_shard=25)
         assert contents_at(uri) == contents(data)
 
@@ -185,17 +190,22 @@ class Killed(BaseException):
     pass
 
 
-def test_what_killed_runs_left_beside_is_removed_but_not_what_is_in_use(source, tmp_path):
-    for name in (".data.sharding-dead", ".data.sharding-alive", ".data.old", ".other.sharding-x"):
+def test_what_killed_runs_left_beside_is_removed_and_nothing_else(source, tmp_path):
+    for name in (".data.sharding-dead", ".data.sharding-lock", ".data.old", ".other.sharding-x"):
         (tmp_path / name / "sorted-runs").mkdir(parents=True)
-        (tmp_path / name / "lock").touch()
-    with (tmp_path / ".data.sharding-alive" / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        make_data_set([source], tmp_path / "data")
-    assert {p.name for p in tmp_path.iterdir()} == {
-        "in.jsonl",
-        "data",
-        ".data.sharding-alive",
-        ".data.old",
-        ".other.sharding-x",
-    }
+        (tmp_path / name / ".lock").touch()
+    (tmp_path / ".data.sharding-lock" / "sorted-runs").rmdir()
+    make_data_set([source], tmp_path / "data")
+    left = {p.name for p in tmp_path.iterdir()}
+    assert left - {".data.sharding-lock"} == {"in.jsonl", "data", ".data.old", ".other.sharding-x"}
+
+
+def test_a_second_writer_of_a_data_set_is_refused_and_the_first_one_ends(source, tmp_path):
+    with writing(str(tmp_path / "data"), fresh=False) as (folder, _):
+        (Path(folder.uri) / "mine").touch()
+        with pytest.raises(
+            UserError, match=rf"{tmp_path}/data: is in use by process {os.getpid()}"
+        ):
+            make_data_set([source], tmp_path / "data", fresh=True)
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["mine"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "in.jsonl"]

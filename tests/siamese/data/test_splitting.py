@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import siamese.data.data_file
 from siamese.data.cleaning import ReadingCounts
-from siamese.data.data_file import find_files
+from siamese.data.finding import find_files
 from siamese.data.group import Group
 from siamese.data.reading import read_groups
 from siamese.data.splitting import plan_pieces

@@ -15,6 +15,7 @@ from siamese.config.loading import load_recipe
 from siamese.errors import UserError
 from siamese.report.run_contents import read_run
 from siamese.report.run_report import write_report
+from siamese.training.best_model import write_scores
 from siamese.training.run_folder import RunFolder
 
 
@@ -59,7 +60,7 @@ def test_a_run_without_a_finished_epoch_is_to_be_waited_for(tmp_path: Path) -> N
 def test_scores_of_another_model_are_refused(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", [], epochs=1)
     pairs, scores = make_pairs()
-    run.write_scores(pairs, -scores)
+    write_scores(run.path, pairs, -scores)
     with pytest.raises(UserError, match="are not the scores of"):
         write_report(run.path)
 

@@ -19,9 +19,9 @@ from siamese.text.word2vec import (
     Coverage,
     initial_embeddings,
     load_vectors,
-    save_vectors,
     train_vectors,
 )
+from siamese.text.word2vec_file import Vectors, save_vectors
 
 # 我 4 times, a 3 times, b twice and 😱 once: 8 of 10 occurrences have a vector.
 VOCABULARY = Vocabulary(Counter("我我我我aaabb😱"))
@@ -94,14 +94,10 @@ class TestLoad:
             pytest.skip(f"this gensim comes without its test data ({name})")
         path = Path(str(source))
         vectors = naive_binary(path) if binary else naive_text(path)
-        dim = len(next(iter(vectors.values())))
-        characters = {word: 1 for word in vectors if len(word) == 1} | {"龘": 1}
-        vocabulary = Vocabulary(characters)
-        matrix, coverage = load_vectors(path, dim, vocabulary)
-        rows = [[0] * dim] * 2 + [vectors.get(c, [0] * dim) for c in vocabulary.characters]
-        np.testing.assert_array_equal(matrix, np.array(rows, np.float32))
-        known = len(characters) - 1
-        assert coverage == Coverage(known + 1, known, known / (known + 1))
+        found = Vectors(path).of(set(vectors) | {"龘"})
+        assert found.keys() == vectors.keys()
+        expected = np.array(list(vectors.values()), np.float32)
+        np.testing.assert_array_equal([found[token] for token in vectors], expected)
 
     def test_an_empty_vocabulary(self, tmp_path):
         matrix, coverage = load_vectors(gensim_file(tmp_path / "v", True), 2, Vocabulary({}))

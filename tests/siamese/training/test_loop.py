@@ -132,14 +132,6 @@ def test_a_diverged_loss_ends_the_run_with_advice(tmp_path, monkeypatch) -> None
         run_in(tmp_path / "b")
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path) -> None:
-    run = run_in(tmp_path / "b", "training.epochs=1")
-    newest = checkpoint_folders(run.checkpoints)[-1]
-    (newest / "variables.npz").write_bytes(b"PK")
-    with pytest.raises(UserError, match=newest.name):
-        run_in(tmp_path / "b", fresh=False)
-
-
 def test_a_resume_with_another_recipe_or_other_data_names_what_differs(finished) -> None:
     recipe = load_recipe("fast", [*TINY, "loss.scale=7", "seed=3"])
     with pytest.raises(UserError) as error:

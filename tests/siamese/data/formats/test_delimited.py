@@ -42,7 +42,7 @@ def test_a_first_row_that_ends_in_a_label_is_no_header(tmp_path, first):
 @given(
     st.lists(
         st.tuples(
-            *[st.text(st.characters(codec="utf-8", exclude_characters="\t\n\r\ufeff"))] * 2,
+            *[st.text(st.characters(codec="utf-8", exclude_characters="\0\t\n\r\ufeff"))] * 2,
             st.sampled_from([0, 1]),
         )
     )
@@ -71,9 +71,13 @@ def test_any_pair_is_read_as_it_is(rows):
         ("a.tsv", "text1\tlabel\na\t1\n", ["line 1", "2 columns"]),
         ("a.tsv", "id\ttext1\ttext2\tlabel\n1\ta\tb\t1\na\tb\t1\n", ["line 3", "expected 4"]),
         ("a.tsv", "a\tb\t1\na\tb\t2\n", ["line 2", "'2'", "0 or 1"]),
-        ("a.csv", "a,b,yes\n", ["line 1", "'yes'", "0 or 1"]),
+        ("a.csv", "a,b,same\n", ["line 1", "'same'", "0 or 1"]),
         ("a.tsv", "a\tb\t\n", ["line 1", "''", "0 or 1"]),
-        ("a.tsv", "text1\ttext2\tlabel\na\tb\t1.0\n", ["line 2", "'1.0'", "0 or 1"]),
+        (
+            "a.tsv",
+            "text1\ttext2\tlabel\na\tb\t0.8\n",
+            ["line 2", "'0.8'", "0 or 1", "which value on"],
+        ),
         ("a.tsv", "a\tb\t0\nc\td\t0\n", ["no positive pair", "among 2", "label column"]),
         ("a.tsv", "text1\ttext2\tlabel\n", ["no positive pair"]),
         ("a.tsv", "\n\n", ["no positive pair"]),
@@ -81,9 +85,8 @@ def test_any_pair_is_read_as_it_is(rows):
         ("a.csv", "a,b,1\na, ,0\n", ["line 2", "empty text", "Remove"]),
         ("a.csv", 'a,b,1\nc,"d,1\n', ["line 2", "not valid CSV"]),
         ("a.csv", 'a,b,1\n"c"x,d,1\n', ["line 2", "not valid CSV"]),
-        ("a.csv", "a," + "b" * 200_000 + ",1\n", ["line 1", "not valid CSV", "131072"]),
         ("a.xyz", "a\tb\t1\n", ["unknown kind of file", ".parquet"]),
-        ("a.json.gz", "a\tb\t1\n", ["unknown kind of file", ".parquet"]),
+        ("a.xml.gz", "a\tb\t1\n", ["unknown kind of file", ".parquet"]),
         ("a", "a\tb\t1\n", ["unknown kind of file", ".parquet"]),
     ],
 )

@@ -1,0 +1,116 @@
+"""One file that a command writes: at a path or a URI, whole or not at all."""
+
+import os
+import re
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from siamese.errors import UserError
+from siamese.storage.atomic import replacing
+from siamese.storage.filesystem import filesystem_of
+
+
+def path_of(location: str | Path) -> Path | None:
+    """Return the path of a local path or a `file:` URI; None for any other URI.
+
+    Raises:
+        UserError: it is a `file:` URI of another machine or of no absolute path, or begins like a
+            URI that lost a slash, which would be taken for a folder named `s3:`.
+    """
+    text = str(location)
+    scheme, colon, _ = text.partition(":")
+    if scheme.lower() == "file" and colon:
+        parts = urlsplit(text)
+        if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
+            raise UserError(
+                f"{text}: not a file of this machine. Write file:///, then the whole path."
+            )
+        return Path(unquote(parts.path))
+    if re.match(r"[A-Za-z][\w+.-]+:/(?!/)", text):
+        raise UserError(f"{text}: neither a path nor a URI. A URI begins {scheme}://")
+    return None if "://" in text else Path(text).expanduser()
+
+
+def check_output(location: str | Path) -> None:
+    """Refuse a file that cannot be written, before the work and not after it.
+
+    Raises:
+        UserError: it is a folder, or its folder or bucket cannot be written.
+    """
+    path = path_of(location)
+    if path is None:
+        check_writable(str(location))
+        return
+    if str(location).endswith(os.sep) or path.is_dir():
+        raise UserError(f"{location}: is a folder. Give the name of a file.")
+    if path.exists() and not _is_plain(path):
+        return  # a pipe or a device
+    folder = next(parent for parent in path.resolve().parents if parent.exists())
+    if not folder.is_dir():
+        raise UserError(f"{location}: {folder} is a file, not a folder. Choose another name.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UserError(f"{location}: {folder} may not be written. Choose another folder.")
+
+
+def check_writable(uri: str) -> None:
+    """Check that a file or folder at a URI can be written: a file is, beside it, and removed.
+
+    Raises:
+        UserError: the scheme is not known, or there is no such bucket or no access to it.
+    """
+    try:
+        filesystem, path = filesystem_of(uri)
+        # What is above a bucket, ".", is not a place to write.
+        folders = [p for p in (PurePosixPath(path), *PurePosixPath(path).parents) if str(p) != "."]
+        folder = next((p for p in folders if filesystem.isdir(str(p))), None)
+        if folder is None:
+            raise UserError(f"{uri}: no such bucket or folder. Make it, or choose another.")
+        marker = str(folder / f".preflight-{uuid.uuid4().hex}")
+        with filesystem.open(marker, "wb"):
+            pass
+        filesystem.rm_file(marker)
+    except (OSError, NotImplementedError) as error:
+        raise UserError(
+            f"{uri}: cannot be written ({str(error) or 'its file system only reads'}). Check the "
+            "access, or choose another folder."
+        ) from None
+
+
+@contextmanager
+def saving(location: str | Path) -> Iterator[Path]:
+    """Yield a local path to write to; it becomes the file when the block succeeds.
+
+    A reader sees the old file or the new one, never a half of either. Of a link, the file that it
+    points to is replaced; into a pipe or a device it is written.
+
+    Args:
+        location: a path or URI.
+
+    Raises:
+        UserError: the URI's scheme is not known.
+    """
+    path = path_of(location)
+    if path is not None and (not path.exists() or _is_plain(path)):
+        with replacing(path.resolve()) as beside:
+            yield beside
+        return
+    with tempfile.TemporaryDirectory(prefix="siamese-output-") as temporary:
+        begun = Path(temporary) / PurePosixPath(str(location)).name
+        yield begun
+        if path is not None:
+            with begun.open("rb") as source, path.open("ab") as target:
+                shutil.copyfileobj(source, target)
+            return
+        filesystem, remote = filesystem_of(str(location))
+        filesystem.makedirs(str(PurePosixPath(remote).parent), exist_ok=True)
+        filesystem.put_file(str(begun), remote)
+
+
+def _is_plain(path: Path) -> bool:
+    """Say whether a file may be replaced: no pipe or device, and not what /dev/stdout leads to."""
+    return path.is_file() and path.parent not in (Path("/dev"), Path("/dev/fd"))
