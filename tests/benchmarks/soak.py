@@ -210,7 +210,8 @@ def sweep_of(folder: Path, trials: int) -> list[dict[str, Any]]:
         time.sleep(0.5)
     if driver.returncode:
         sys.exit(f"the sweep failed: see {folder / 'sweep.log'}")
-    lines = samples(file)
+    # Without what comes when all have ended: results, the report.
+    lines = [line for line in samples(file) if line["trials"] < trials]
     rows = [
         row(f"sweep: {what}", lines, "trials", key, allowed, "a trial")
         for what, key, allowed in (
