@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from siamese.config.yaml_files import nearest
+from siamese.config.yaml_files import nearest, shown
 
 
 def explain_settings(error: ValidationError, settings: type[BaseModel]) -> list[str]:
@@ -33,7 +33,7 @@ def explain_settings(error: ValidationError, settings: type[BaseModel]) -> list[
         elif key in lines:
             lines[key] += f", or {_in_words(problem)}"
         else:
-            lines[key] = f"{key}={problem['input']!r}: {_in_words(problem)}"
+            lines[key] = f"{key}={shown(problem['input'])}: {_in_words(problem)}"
     return list(lines.values())
 
 

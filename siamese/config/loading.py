@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from siamese.config.explanation import explain_settings
 from siamese.config.recipe import Recipe
-from siamese.config.yaml_files import parse_yaml, read_settings
+from siamese.config.yaml_files import read_settings
+from siamese.config.yaml_text import parse_yaml
 from siamese.errors import UserError
 
 

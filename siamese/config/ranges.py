@@ -7,10 +7,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from siamese.config.yaml_files import nearest
+from siamese.config.yaml_files import nearest, shown
 
 # Digits of a drawn number: what people can read and write again.
 DIGITS = 4
+# Ends of a range are between minus this and this.
+MOST_NUMBER = 2**62
+MOST_LAYERS = 64
+# Values of one setting in a grid.
+MOST_VALUES = 100_000
 KINDS = ("uniform", "log_uniform", "integer", "choice", "layers")
 
 
@@ -91,8 +96,9 @@ class Integers:
         return [self.low, self.high]
 
     def grid(self) -> list[Any] | None:
-        """Return all values."""
-        return list(range(self.low, self.high + 1))
+        """Return all values; None: there are too many to list."""
+        count = self.high - self.low + 1
+        return list(range(self.low, self.high + 1)) if count <= MOST_VALUES else None
 
     def changed(self, value: Any, random: np.random.Generator) -> int:
         """Pick a neighbour, for a member of a population."""
@@ -143,8 +149,10 @@ class Layers:
         ]
 
     def grid(self) -> list[Any] | None:
-        """Return all lists."""
-        sizes = self.units.grid() or []
+        """Return all lists; None: there are too many."""
+        sizes = self.units.grid()
+        if sizes is None or len(sizes) ** self.most > MOST_VALUES:
+            return None
         return [
             list(units)
             for count in range(self.fewest, self.most + 1)
@@ -172,8 +180,8 @@ def parse_range(key: str, value: Any) -> Range:
     """
     if not isinstance(value, dict):
         raise ValueError(
-            f"{value!r} is no range. Write `choice: [...]`, `uniform: [low, high]` or the like; a "
-            f"value that stays the same belongs into --set {key}={value}"
+            f"{shown(value)} is no range. Write `choice: [...]`, `uniform: [low, high]` or the "
+            f"like; a value that stays the same belongs into --set {key}={shown(value)}"
         )
     kinds = [str(name) for name in value]
     for name in kinds:
@@ -202,6 +210,8 @@ def _parse_layers(key: str, value: dict[str, Any]) -> Layers:
             "{layers: [1, 2], units: {choice: [64, 128]}}"
         )
     fewest, most = _bounds("layers", value["layers"], int)
+    if most > MOST_LAYERS:
+        raise ValueError(f"`layers` takes {MOST_LAYERS} at most, found {most}")
     units = parse_range(key, value["units"])
     if not isinstance(units, Integers | Choice):
         raise ValueError("`units` takes choice or integer")
@@ -212,7 +222,7 @@ def _parse_choice(values: Any) -> Choice:
     if not isinstance(values, list) or not values:
         raise ValueError("`choice` takes a list of values")
     if any(values.count(each) > 1 for each in values):
-        raise ValueError(f"`choice` has a value twice: {values}")
+        raise ValueError(f"`choice` has a value twice: {shown(values)}")
     return Choice(tuple(values))
 
 
@@ -223,8 +233,9 @@ def _bounds(kind: str, value: Any, types: Any) -> tuple[float, float]:
         or len(value) != 2
         or not all(isinstance(end, types) and not isinstance(end, bool) for end in value)
     ):
-        raise ValueError(f"`{kind}` takes {numbers}, [low, high], found {value!r}")
+        raise ValueError(f"`{kind}` takes {numbers}, [low, high], found {shown(value)}")
     low, high = value
-    if not low <= high or not np.isfinite([low, high]).all():
-        raise ValueError(f"`{kind}` takes [low, high], found {value!r}")
+    # Also false of NaN, of infinity and of what no float holds.
+    if not -MOST_NUMBER <= low <= high <= MOST_NUMBER:
+        raise ValueError(f"`{kind}` takes [low, high], found {shown(value)}")
     return low, high

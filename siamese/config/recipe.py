@@ -6,7 +6,6 @@ from the defaults below. `--set section.key=value` overrides one setting.
 
 from typing import Any, Literal
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -19,11 +18,15 @@ from pydantic import (
 from siamese.config.metrics import METRICS
 from siamese.config.parts import part_names
 from siamese.config.yaml_files import nearest
+from siamese.config.yaml_text import to_yaml
 
 Pooling = Literal["last", "mean", "max", "attention"]
 
 # What `siamese.encoder.similarity` computes.
 Similarity = Literal["cosine", "notebook"]
+
+# A whole number is smaller, so that sums and products of them fit what computes with them.
+MOST = 2**31
 
 
 class Section(BaseModel):
@@ -40,7 +43,7 @@ class Text(Section):
         "longest", description="pad a batch to its longest text (rounded up), or to max_length"
     )
     lowercase: bool = Field(True, description="fold upper and lower case")
-    min_count: int = Field(1, ge=1, description="rarer characters are unknown")
+    min_count: int = Field(1, ge=1, lt=MOST, description="rarer characters are unknown")
     include_dev: bool = Field(
         False, description="count the development pairs' characters too, as the notebook does"
     )
@@ -68,6 +71,7 @@ class Encoder(Section):
     attention_heads: int = Field(
         8,
         ge=1,
+        lt=MOST,
         description="with `attention`, the parts of the outputs that have their own weights",
     )
     embedding_range: float = Field(
@@ -129,10 +133,13 @@ class Loss(Section):
 class Sampling(Section):
     """Which texts make which batch."""
 
-    batch_groups: int = Field(128, ge=2, description="groups in a global batch; two rows each")
+    batch_groups: int = Field(
+        128, ge=2, lt=MOST, description="groups in a global batch; two rows each"
+    )
     micro_batch_groups: int | None = Field(
         None,
         ge=1,
+        lt=MOST,
         description="encode so many groups at a time, twice over, to hold a batch of any size in "
         "little memory (gradient caching, Gao et al., 2021); null: all at once",
     )
@@ -148,7 +155,9 @@ class Optimizer(Section):
     """Adam and its learning rate."""
 
     learning_rate: float = Field(1e-3, gt=0, le=1, description="of Adam, at its highest")
-    warmup_steps: int = Field(0, ge=0, description="the rate rises linearly from 0 over these")
+    warmup_steps: int = Field(
+        0, ge=0, lt=MOST, description="the rate rises linearly from 0 over these"
+    )
     decay: Literal["constant", "cosine"] = Field(
         "constant", description="`cosine` falls to 0 at the last epoch's end"
     )
@@ -160,9 +169,12 @@ class Optimizer(Section):
 class Training(Section):
     """The length of a run."""
 
-    epochs: int = Field(8, ge=1, description="at most; see patience")
+    epochs: int = Field(8, ge=1, lt=MOST, description="at most; see patience")
     patience: int | None = Field(
-        3, ge=1, description="stop after so many epochs without a better metric; null: never"
+        3,
+        ge=1,
+        lt=MOST,
+        description="stop after so many epochs without a better metric; null: never",
     )
 
 
@@ -232,7 +244,7 @@ class Recipe(Section):
 
     def to_yaml(self) -> str:
         """The whole recipe as YAML, defaults included; `load_recipe` reads it back."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        return to_yaml(self.model_dump(mode="json"))
 
 
 def flat_settings(recipe: Recipe) -> dict[str, Any]:

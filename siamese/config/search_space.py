@@ -6,6 +6,7 @@ A space is YAML in the recipe's own keys, with a range in the place of each valu
     encoder: {lstm_units: {layers: [1, 2], units: {choice: [64, 128]}}}
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -18,6 +19,9 @@ from siamese.config.ranges import Draw, Range, is_range, parse_range
 from siamese.config.recipe import Recipe, setting_keys
 from siamese.config.yaml_files import nearest, read_settings
 from siamese.errors import UserError
+
+# Combinations of a grid, at most.
+MOST_COMBINATIONS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Space:
         """Return every combination, the last setting changing fastest.
 
         Raises:
-            UserError: a setting's range has too many values to list.
+            UserError: a setting's range has too many values to list, or all together have.
         """
         columns: list[list[Any]] = []
         for key, values in self.ranges.items():
@@ -45,6 +49,11 @@ class Space:
                     "--search random."
                 )
             columns.append(column)
+            if math.prod(map(len, columns)) > MOST_COMBINATIONS:
+                raise UserError(
+                    f"a grid of more than {MOST_COMBINATIONS:,} combinations ({key} included). "
+                    "Search fewer settings or values, or with --search random."
+                )
         return [dict(zip(self.ranges, row, strict=True)) for row in product(*columns)]
 
     def ends(self) -> Iterator[dict[str, Any]]:

@@ -1,17 +1,19 @@
 """Files of settings, recipes and search spaces: embedded ones by name, a user's own by path."""
 
+import codecs
 import difflib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from siamese.config.yaml_text import parse_yaml
 from siamese.errors import UserError
 
-# Values, keys and sections of a file, at most.
-LARGEST = 100_000
+# Bytes of a file of settings, at most: whatever is larger is something else.
+MOST_BYTES = 1 << 20
+# Characters of a value in a message.
+_LONGEST = 80
 
 
 def embedded_names(kind: str) -> list[str]:
@@ -48,9 +50,16 @@ def _read(name_or_file: str, kind: str) -> tuple[str, str]:
     path = Path(name_or_file)
     if path.suffix in (".yaml", ".yml") or "/" in name_or_file:
         try:
-            return name_or_file, path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            with path.open("rb") as stream:
+                data = stream.read(MOST_BYTES + 1)
+            # UTF-16 begins with a mark of its own; Notepad writes it.
+            utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            text = data.decode("utf-16" if utf16 else "utf-8-sig")
+        except (OSError, ValueError) as error:
             raise UserError(f"{name_or_file}: cannot read the {kind}: {error}.") from None
+        if len(data) > MOST_BYTES:
+            raise UserError(f"{name_or_file}: more than {MOST_BYTES >> 20} MiB: not a {kind}.")
+        return name_or_file, text
     names = embedded_names(kind)
     if name_or_file not in names:
         raise UserError(
@@ -61,33 +70,16 @@ def _read(name_or_file: str, kind: str) -> tuple[str, str]:
     return f"{kind} {name_or_file}", file.read_text(encoding="utf-8")
 
 
-def parse_yaml(text: str, source: str) -> Any:
-    """Parse YAML safely.
-
-    Raises:
-        UserError: it is not YAML, or very much by way of aliases; names the source.
-    """
-    try:
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
-        if node is not None and _size(node, {}) > LARGEST:
-            raise UserError(f"{source}: its aliases stand for too much. Write it without them.")
-        return None if node is None else loader.construct_document(node)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 2024-13-45
-        raise UserError(f"{source}: not valid YAML: {error}") from None
-
-
-def _size(node: yaml.Node, known: dict[int, int]) -> int:
-    """Count a node and those in it, again for each alias; one in itself counts as too many."""
-    if id(node) not in known:
-        known[id(node)] = LARGEST
-        children = node.value if isinstance(node, yaml.CollectionNode) else []
-        flat = [part for child in children for part in (child if type(child) is tuple else [child])]
-        known[id(node)] = 1 + sum(_size(child, known) for child in flat)
-    return known[id(node)]
-
-
 def nearest(word: str, words: Sequence[str]) -> str:
     """Write the end of a message about an unknown word: the nearest known one, or all of them."""
     close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
     return f"; did you mean {close[0]}?" if close else f"; one of {', '.join(words)}?"
+
+
+def shown(value: Any) -> str:
+    """Write a wrong value for a message, cut if it is long."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -1,6 +1,6 @@
 """Read all of a run that its report shows."""
 
-import math
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,9 +121,13 @@ def _check_figures(folder: RunFolder, contents: RunContents) -> None:
         (folder.best / "metrics.json", contents.encoder.metrics, (*figures, *AT_THRESHOLD)),
     ):
         for key in keys:
-            if not isinstance(found.get(key), int | float) or not math.isfinite(found[key]):
+            if not _is_figure(found.get(key)):
                 at = f" of step {found['step']}" if "step" in found else ""
                 raise UserError(f"{where}: the figures{at} have no number `{key}`. {_AGAIN}")
+
+
+def _is_figure(value: Any) -> bool:
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 
 
 def read_scores(path: Path) -> tuple[list[tuple[str, str]], np.ndarray, np.ndarray]:
@@ -137,6 +141,7 @@ def read_scores(path: Path) -> tuple[list[tuple[str, str]], np.ndarray, np.ndarr
     """
     try:
         table = pq.read_table(path, columns=_SCORES.names).cast(_SCORES)
+        table.validate(full=True)  # the texts are UTF-8
     except FileNotFoundError:
         raise UserError(f"{path}: is missing. Continue the run with --resume.") from None
     except (OSError, ValueError, pa.ArrowException) as error:

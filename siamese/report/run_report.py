@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from siamese.errors import UserError
 from siamese.report.curves import draw_loss, draw_metrics
 from siamese.report.drawing import to_png
 from siamese.report.encoder_diagram import draw_encoder
@@ -37,7 +38,7 @@ def write_report(run: str | Path) -> str | Path:
 
     Raises:
         UserError: it is not the folder of a run, or the run has no finished epoch yet, or a file
-            of it is missing or damaged.
+            of it is missing or damaged, or its `pictures` is a link that leads out of it.
     """
     contents = _read(run)
     panels, pictures = _draw(contents)
@@ -52,7 +53,10 @@ def write_report(run: str | Path) -> str | Path:
 def _read(run: str | Path) -> RunContents:
     path = path_of(run)
     if path is not None:
-        return read_run(path)
+        contents = read_run(path)
+        if not (path / "pictures").resolve().is_relative_to(path.resolve()):
+            raise UserError(f"{path / 'pictures'}: is a link out of the run's folder. Remove it.")
+        return contents
     folder = RunFolder.open(str(run))  # a copy, which goes with the object
     with naming(str(run), folder.path):
         return replace(read_run(folder.path), name=Folder(run).name)

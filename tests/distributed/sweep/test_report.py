@@ -87,6 +87,26 @@ def test_the_page_shows_the_choice_and_all_trials(
     assert "b" not in page.tags
 
 
+def test_nothing_that_a_setting_or_an_error_holds_becomes_html(tmp_path: Path) -> None:
+    evil = "</td><script>alert(1)</script>$x_{"
+    ranges = tmp_path / "space.yaml"
+    ranges.write_text(f"encoder: {{vectors: {{choice: ['{evil}', none]}}}}", encoding="utf-8")
+    recipe = load_recipe("default", ["training.epochs=3", "encoder.train_embeddings=true"])
+    logs = {n: trial(n, 3, "finished") for n in range(3)}
+    for log in logs.values():
+        log.settings = {"encoder.vectors": evil}
+    logs[3] = trial(3, 1, "failed", evil)
+    metric = recipe.evaluation.model_copy(update={"metric": evil})
+    for log in logs.values():
+        log.evaluations = [{**each, evil: each["roc_auc"]} for each in log.evaluations]
+    recipe = recipe.model_copy(update={"evaluation": metric})
+    page = Page(
+        report(tmp_path / evil.replace("/", ""), logs, recipe, load_space(str(ranges), recipe))
+    )
+    assert "script" not in page.tags
+    assert page.text.count("alert(1)") >= 6
+
+
 def test_the_same_trials_give_the_same_bytes(tmp_path: Path, recipe: Recipe, space: Space) -> None:
     folder = tmp_path / "sweep"
     written = []

@@ -418,6 +418,31 @@ class TestMistakes:
         message = refusal(str(path))
         assert [fragment for fragment in [str(path), *fragments] if fragment not in message] == []
 
+    def test_a_value_of_any_length_is_told_in_a_line(self, write):
+        for value in ("x" * 10_000, "[" + "1, " * 3000 + "1]", "1" * 4000, "0x" + "f" * 5000):
+            message = refusal(write(f"loss: {{scale: {value}}}"))
+            assert "loss.scale=" in message
+            assert max(map(len, message.splitlines())) < 300
+
+    @pytest.mark.parametrize(
+        "key", ["training.epochs", "optimizer.warmup_steps", "sampling.batch_groups"]
+    )
+    def test_a_whole_number_that_nothing_could_compute_with(self, key):
+        assert f"{key}={2**31}" in refusal("default", [f"{key}={2**31}"])
+
+    def test_a_file_too_large_to_be_a_recipe_is_not_read(self, tmp_path):
+        path = tmp_path / "mine.yaml"
+        with path.open("wb") as stream:
+            stream.truncate(1 << 40)  # a hole: takes no room
+        assert "more than 1 MiB: not a recipe" in refusal(str(path))
+
+    @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+    def test_a_file_with_a_mark_of_its_encoding_is_read(self, tmp_path, encoding):
+        path = tmp_path / "mine.yaml"
+        mark = "\ufeff" if encoding == "utf-16-be" else ""
+        path.write_bytes(f"{mark}# 备注\nseed: 7\n".encode(encoding))
+        assert load_recipe(str(path)).seed == 7
+
     def test_a_recipe_cannot_be_changed(self):
         with pytest.raises(ValueError, match="frozen"):
             load_recipe("default").loss.scale = math.pi

@@ -118,6 +118,22 @@ class TestGrid:
         with pytest.raises(UserError, match=r"loss\.scale: a grid needs single values"):
             load("loss: {scale: {uniform: [1, 2]}}").grid()
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "seed: {integer: [0, 4000000000]}",
+            "encoder: {lstm_units: {layers: [1, 8], units: {integer: [1, 200]}}}",
+            "seed: {integer: [1, 90000]}\ntraining: {epochs: {integer: [1, 90000]}}",
+        ],
+    )
+    def test_more_values_than_anyone_tries_are_refused_at_once(self, load, text) -> None:
+        with pytest.raises(UserError, match="grid"):
+            load(text).grid()
+
+    def test_a_small_exponent_is_a_number(self, load) -> None:
+        space = load("optimizer: {learning_rate: {choice: [1e-3, 2E-3]}}")
+        assert [each["optimizer.learning_rate"] for each in space.grid()] == [0.001, 0.002]
+
 
 class TestMistakes:
     @pytest.mark.parametrize(
@@ -148,6 +164,17 @@ class TestMistakes:
                 ["encoder.lstm_units", "at most 8"],
             ),
             ("sampling: {batch_groups: {choice: [1, 64]}}", ["sampling.batch_groups=1"]),
+            (
+                "encoder: {lstm_units: {layers: [1, 1000000000], units: {choice: [8]}}}",
+                ["encoder.lstm_units", "64 at most"],
+            ),
+            ("loss: {scale: {uniform: [1, .inf]}}", ["loss.scale: `uniform` takes [low, high]"]),
+            ("loss: {scale: {uniform: [1, .nan]}}", ["loss.scale: `uniform` takes [low, high]"]),
+            (f"seed: {{integer: [1, 1{'0' * 400}]}}", ["seed: `integer` takes [low, high]", "…"]),
+            (f"seed: {{integer: [1, 0x{'f' * 5000}]}}", ["seed", "thousands of digits"]),
+            ("seed: {integer: [1, 2]}\nseed: {integer: [1, 3]}", ["'seed' is there twice"]),
+            ("a: &a {b: *a}", ["holds itself"]),
+            ("loss: {scale: {choice: !!python/name:os.system }}", ["not valid YAML"]),
             ("{}", ["it is empty"]),
             ("- 1", ["expected settings such as"]),
         ],

@@ -124,7 +124,7 @@ def test_a_last_line_that_a_kill_cut_short_does_not_matter(run: RunFolder) -> No
         *(("evaluation", key) for key in ("epoch", "step", "train_seconds", "roc_auc", "accuracy")),
     ],
 )
-@pytest.mark.parametrize("value", [None, "high", float("nan"), float("-inf")])
+@pytest.mark.parametrize("value", [None, "high", float("nan"), float("-inf"), 10**400])
 def test_a_line_of_the_log_without_a_figure_is_named(
     run: RunFolder, event: str, key: str, value: object
 ) -> None:
@@ -173,6 +173,24 @@ def test_scores_that_are_not_those_of_pairs_are_damaged(
     pq.write_table(pa.table(columns), run.scores_file)
     with pytest.raises(UserError, match=r"best_scores\.parquet: damaged"):
         read_run(run.path)
+
+
+def test_scores_whose_texts_are_not_utf8_are_damaged(run: RunFolder) -> None:
+    columns = {**altered(), "text1": pa.array([b"a", b"\xd4\xf5"]).view(pa.string())}
+    pq.write_table(pa.table(columns), run.scores_file)
+    with pytest.raises(UserError, match=r"best_scores\.parquet: damaged"):
+        read_run(run.path)
+
+
+def test_pictures_are_not_written_through_a_link_out_of_the_run(
+    run: RunFolder, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (run.path / "pictures").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match="pictures: is a link out of"):
+        write_report(run.path)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert not (run.path / "report.html").exists()
 
 
 FILES = ("encoder.keras", "vocabulary.json", "recipe.yaml", "metrics.json", "manifest.json")

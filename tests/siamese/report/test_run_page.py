@@ -1,5 +1,6 @@
 """What a run's page says of texts, metrics and data that are not the usual ones."""
 
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,31 @@ def test_counts_of_the_data_may_be_of_any_kind(contents: RunContents, png: bytes
         ["own count", "1.5"],
         ["format", "pairs"],
     ]
+
+
+EVIL = """</title></td></pre>'"><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}"""
+
+
+def test_nothing_that_a_stranger_wrote_becomes_html(contents: RunContents, png: bytes) -> None:
+    """Texts, the folder's name, counts of the data, settings, and the names of metrics."""
+    encoder = contents.recipe.encoder.model_copy(update={"vectors": EVIL, "pooling": EVIL})
+    loss = contents.recipe.loss.model_copy(update={"name": EVIL, "options": {EVIL: [EVIL]}})
+    evaluation = contents.recipe.evaluation.model_copy(update={"metric": EVIL})
+    changes = {"encoder": encoder, "loss": loss, "evaluation": evaluation}
+    recipe = contents.recipe.model_copy(update=changes)
+    judged = copy(contents.encoder)
+    judged.metrics = {**contents.encoder.metrics, EVIL: 0.5}
+    data = {EVIL: EVIL, "groups": EVIL, "list": [EVIL], "object": {EVIL: EVIL}}
+    pairs = [(EVIL, EVIL)] * len(contents.pairs)
+    usual = rendered(contents, png)
+    evil = rendered(contents, png, name=EVIL, recipe=recipe, encoder=judged, data=data, pairs=pairs)
+    assert set(evil.tags) == set(usual.tags)
+    assert "script" not in evil.tags
+    assert all(each.startswith("data:image/png;base64,") for each in evil.references)
+    errors = len(evil.tables[0]) + len(evil.tables[1]) - 2  # without the headings
+    assert errors > 20
+    assert evil.text.count("alert(1)") > 2 * errors + 10
+    assert "{{7*7}}" in evil.text
 
 
 def test_equal_errors_keep_their_order_and_the_threshold_itself_is_called_different() -> None:

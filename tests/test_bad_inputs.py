@@ -1,0 +1,126 @@
+"""A table of bad inputs: the exit code, the sentence, and nothing written or touched.
+
+The rows are in `tests/helpers/bad_inputs.py` and `bad_settings.py`. Neither Ray nor a run is
+started.
+"""
+
+import gc
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import NoReturn
+
+import bad_inputs
+import bad_settings
+import pytest
+from bad_place import make_place, snapshot
+from bad_row import Row
+
+from distributed.cli.main import main
+
+ROWS = [*bad_inputs.ROWS, *bad_settings.ROWS]
+# Until what refuses them is merged.
+LATER = {
+    "shard: a gzip file that holds nothing",
+    "vectors: a gzip file that holds nothing",
+    "encode: a gzip file that holds nothing",
+    "retrieval: a gzip file that holds nothing",
+    "similarity: a model with a huge array that takes no room",
+    "evaluate: a model with a group for an array",
+    "encode: a model with an array of another shape",
+    "similarity: a model with a single number for an array",
+    "evaluate: a model with an array of texts",
+    "similarity: a model with a threshold that is text",
+    "evaluate: a model with a threshold that is text",
+    "encode: a model with a threshold that is text",
+    "report: a model with a threshold that is text",
+    "similarity: a model with no threshold",
+    "evaluate: a model with metrics that are a list",
+    "similarity: a model with a smaller vocabulary",
+    "train: a shard that is no Parquet",
+    "tune: a shard that is no Parquet",
+    "train: a shard of other columns",
+    "train: a shard of other types",
+    "train: a shard without texts",
+    "train: fewer groups than it says",
+    "tune: fewer groups than it says",
+    "train: more groups than it says",
+    "train: a shard elsewhere",
+    "train: a shard by its full path",
+    "train: a name that is a number",
+    "tune: a name that is a number",
+    "train: a number of rows that is text",
+    "train: a negative number of rows",
+    "train: more rows than memory",
+    "vectors: its input as output",
+    "encode: its input as output",
+    "evaluate: its input as output",
+    "submit: shard with a relative output",
+    "submit: train with a relative output",
+    "submit: tune with a relative output",
+    "submit: vectors with a relative output",
+    "submit: encode with a relative output",
+    "submit: evaluate with a relative output",
+}
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One of everything, as it should be."""
+    place = tmp_path_factory.mktemp("whole") / "place"
+    make_place(place)
+    return place
+
+
+@pytest.fixture
+def place(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy to damage, which is the working folder; temporary files go beside it."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_JOB_HEADERS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("ray.init", _refuse_to_start)
+    place = tmp_path / "place"
+    shutil.copytree(whole, place, symlinks=True)
+    monkeypatch.chdir(place)
+    return place
+
+
+def _refuse_to_start(*_: object, **__: object) -> NoReturn:
+    raise AssertionError("Ray was to be started")
+
+
+def test_there_are_enough_and_each_has_a_name_of_its_own() -> None:
+    names = [row.name for row in ROWS]
+    assert len(names) == len(set(names)) >= 120
+
+
+def exit_code() -> object:
+    """Run the command."""
+    try:
+        main()
+    except SystemExit as exit:
+        return exit.code
+    return None
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_is_refused_in_a_sentence(
+    row: Row, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if row.name in LATER:
+        pytest.xfail("is merged later")
+    row.damage(place)
+    for name, value in row.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", ["siamese", *row.arguments])
+    before = snapshot(place.parent)
+    code = exit_code()
+    output, errors = capsys.readouterr()
+    assert code == row.exit, output + errors
+    assert [part for part in row.message if part not in " ".join(errors.split())] == [], errors
+    assert "Traceback" not in output + errors
+    if snapshot(place.parent) != before:
+        gc.collect()  # temporary folders go with the objects that they belong to
+    assert snapshot(place.parent) == before
