@@ -1,6 +1,8 @@
 """The errors that are shown without a traceback."""
 
 import errno
+import os
+import re
 
 
 class UserError(Exception):
@@ -34,11 +36,22 @@ def in_words(error: Exception) -> str:
     error = getattr(error, "cause", error)  # of a task of Ray's, whose own words are a traceback
     if not isinstance(error, OSError):
         return str(error)
+    number = number_of(error)
     where = f"{error.filename}: " if error.filename is not None else ""
-    advice = _ADVICE.get(error.errno or 0, "")
-    return f"{where}{error.strerror or error}" + (f". {advice}." if advice else "")
+    if number in _ADVICE:
+        return f"{where}{os.strerror(number)}. {_ADVICE[number]}."
+    return f"{where}{error.strerror or error}"
 
 
 def is_full(error: BaseException) -> bool:
-    """Say whether a disk is full, or may not be written: to try again would not change it."""
-    return isinstance(error, OSError) and _ADVICE.get(error.errno or 0) == _SPACE
+    """Say whether a disk is full: to try again would not change it."""
+    return isinstance(error, OSError) and _ADVICE.get(number_of(error)) == _SPACE
+
+
+def number_of(error: OSError) -> int:
+    """Return the number of an error of the system, `errno`; 0 if it has none.
+
+    Libraries hide it in their words: h5py, and `shutil`, which copies all it can.
+    """
+    found = re.search(r"(?i)errno\W+(\d+)", str(error))
+    return error.errno or (int(found[1]) if found else 0)

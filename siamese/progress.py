@@ -1,16 +1,20 @@
 """Progress of long work: a bar on a terminal and in a notebook, plain lines in a log."""
 
 import html
+import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 # Seconds between two lines in a log.
 LINE_EVERY = 15.0
 # Seconds between two changes of a notebook's bar: each is a message to the browser.
 REDRAW_EVERY = 0.1
+# Columns of a terminal in less of which bars and tables would be cut: there are lines instead.
+NARROW = 60
 
 Advance = Callable[..., None]
 
@@ -20,7 +24,8 @@ def progress(what: str, total: int, unit: str, show: bool = True) -> Iterator[Ad
     """Show how far the work is, at what rate, and how long it will take.
 
     Yields `advance(n, note="")`, to call after every `n` units done. On a terminal it draws a bar
-    that goes away; in a notebook one bar per cell; elsewhere it prints a line every 15 seconds.
+    that goes away; in a notebook one bar per cell; elsewhere (also on a narrow or dumb terminal) it
+    prints a line every 15 seconds.
 
     Args:
         what: what is being done.
@@ -32,11 +37,17 @@ def progress(what: str, total: int, unit: str, show: bool = True) -> Iterator[Ad
         yield lambda n, note="": None
     elif shell := _notebook():
         yield _cell_bar(shell, what, total, unit)
-    elif sys.stderr.isatty():
+    elif can_draw(sys.stderr):
         with _bar(what, total, unit) as advance:
             yield advance
     else:
         yield _lines(what, total, unit)
+
+
+def can_draw(stream: TextIO) -> bool:
+    """Say whether bars and tables can be drawn over and over: on a terminal that is wide enough."""
+    dumb = os.environ.get("TERM", "") in ("dumb", "unknown")
+    return stream.isatty() and not dumb and shutil.get_terminal_size().columns >= NARROW
 
 
 class _Pace:

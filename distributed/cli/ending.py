@@ -21,9 +21,8 @@ import typer
 
 from siamese.errors import RunError, UserError, in_words
 
-
-class Terminated(KeyboardInterrupt):
-    """A SIGTERM: whoever cleans up after Ctrl-C does so after it too."""
+# The signals that have been caught. Ray makes a new exception of any that is raised in its calls.
+_caught: list[int] = []
 
 
 def prepare_process() -> None:
@@ -66,7 +65,7 @@ def _code_of(
     except KeyboardInterrupt as error:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # again: at once
         _say(str(error) or "stopped")
-        return 143 if isinstance(error, Terminated) else 130
+        return 128 + (_caught.pop() if _caught else signal.SIGINT)
     except BrokenPipeError:
         _write_nowhere()
         return 141
@@ -105,6 +104,8 @@ def _write_nowhere() -> None:
         os.dup2(nowhere, number)
 
 
-def _terminate(*_: object) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # again: at once
-    raise Terminated
+def _terminate(number: int, _: object) -> None:
+    """End as after Ctrl-C: whoever cleans up after that does so after a SIGTERM too."""
+    signal.signal(number, signal.SIG_DFL)  # again: at once
+    _caught.append(number)
+    raise KeyboardInterrupt

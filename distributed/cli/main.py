@@ -3,11 +3,14 @@
 What is heavy is imported inside the commands, so that `--help` and wrong arguments answer at once.
 """
 
+import shutil
+
 import typer
 
 from distributed.cli import data_commands, job_commands, model_commands, training_commands
 from distributed.cli.ending import ending_in_words, prepare_process
 from distributed.cli.options import example
+from siamese.progress import NARROW
 
 app = typer.Typer(
     help="Train, judge and use Siamese sentence encoders.",
@@ -17,6 +20,8 @@ app = typer.Typer(
         "siamese evaluate run/best test.tsv",
     ),
     no_args_is_help=True,
+    # In few columns, the tables of rich leave `--recipe` as `--reci…`.
+    rich_markup_mode="rich" if shutil.get_terminal_size().columns >= NARROW else None,
     pretty_exceptions_enable=False,
     add_completion=False,
 )

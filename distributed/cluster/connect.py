@@ -2,6 +2,7 @@
 
 import logging
 import os
+import resource
 import signal
 import socket
 import threading
@@ -15,9 +16,11 @@ from distributed.cluster.ray_private import (
     local_cluster,
     unlike_a_cluster,
 )
+from distributed.cluster.signals import keeping
 from siamese.errors import UserError
 
 _CONNECT_S = 3.0  # for a connection to the head of a cluster, and then for an answer
+_OPEN_FILES = 256  # some 100 for the process itself; each of Ray's inherits the limit
 _HANGS = "no answer in time"
 _ELSE = "Without RAY_ADDRESS a cluster is started here."
 
@@ -35,7 +38,7 @@ def connect(verbose: bool = False, object_store_memory: int | None = None) -> No
 
     Raises:
         UserError: `RAY_ADDRESS` names no cluster, one that does not answer, or one of another
-            version or with a token.
+            version or with a token; or this process may open too few files.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Ray would otherwise warn of a change to come in a setting that is not used here.
@@ -44,9 +47,11 @@ def connect(verbose: bool = False, object_store_memory: int | None = None) -> No
 
     if ray.is_initialized():
         return
+    _check_open_files()
     level = logging.INFO if verbose else logging.ERROR
     address = "local" if _is_gone() else None
-    with _keeping_sigterm(), _in_a_sentence():
+    # After a SIGTERM Ray would have the process end without a word.
+    with keeping(signal.SIGTERM), _in_a_sentence():
         try:
             ray.init(
                 address,
@@ -60,15 +65,14 @@ def connect(verbose: bool = False, object_store_memory: int | None = None) -> No
         hush_lost_nodes()
 
 
-@contextmanager
-def _keeping_sigterm() -> Iterator[None]:
-    """Keep what this process does after a SIGTERM: Ray would have it end without a word."""
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, before)
+def _check_open_files() -> None:
+    """Refuse a limit of open files with which Ray's processes die without saying why."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit != resource.RLIM_INFINITY and limit < _OPEN_FILES:
+        raise UserError(
+            f"this process may have {limit} files open, and Ray needs {_OPEN_FILES} or more. Raise "
+            "the limit with `ulimit -n 4096`."
+        )
 
 
 @contextmanager

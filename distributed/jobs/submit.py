@@ -18,7 +18,7 @@ from ray.job_submission import JobSubmissionClient
 from distributed.cluster.ray_private import job_client, local_cluster
 from distributed.jobs.package import check_package
 from siamese.errors import UserError
-from siamese.storage.output import path_of
+from siamese.storage.filesystem import path_of
 
 CONNECT_S = 3.0  # for a connection, and then for a first answer
 ANSWER_S = 10.0  # for an answer while a job is followed

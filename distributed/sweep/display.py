@@ -10,6 +10,7 @@ from distributed.sweep.trial_log import FAILED, RUNNING, TrialLog
 from distributed.sweep.trials import Trials
 from siamese.config.metrics import metric_of
 from siamese.config.search_space import in_words
+from siamese.progress import can_draw
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -40,7 +41,7 @@ class SweepDisplay:
     @contextmanager
     def showing(self) -> Iterator[None]:
         """Draw the live table while the block runs, if this is a terminal."""
-        if not sys.stdout.isatty():
+        if not can_draw(sys.stdout):
             yield
             return
         from rich.live import Live

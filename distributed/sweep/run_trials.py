@@ -2,9 +2,11 @@
 
 import logging
 import os
+import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from distributed.cluster.signals import keeping
 from distributed.sweep.display import SweepDisplay
 from distributed.sweep.search import Search
 from distributed.sweep.shared import Shared
@@ -71,7 +73,8 @@ def run_trials(trials: Trials, search: Search, sweep: Sweep, shared: Shared) -> 
         ),
     )
     try:
-        with display.showing():
+        # Ray Tune leaves a handler that swallows the next Ctrl-C.
+        with keeping(signal.SIGINT), display.showing():
             tuner.fit()
     finally:
         ray.kill(preparations)
@@ -98,7 +101,7 @@ def at_a_time(
 ) -> int:
     """Say how many trials of several workers may run at a time.
 
-    Two that each hold some of their workers, and wait for the others, would wait for ever.
+    More would only wait for workers, each of them in a process of its own.
 
     Args:
         execution: of each trial.

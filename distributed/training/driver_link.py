@@ -1,5 +1,6 @@
 """What the workers of a run report to the process that started it."""
 
+import math
 import os
 import signal
 import threading
@@ -26,19 +27,26 @@ class Monitor:
         self._events: list[tuple[str, Any]] = []
         self._mistake: str | None = None
         self._attempts = 0
+        self._copied_at = -math.inf
 
     def report(self, kind: str, value: Any = None) -> None:
         """Keep an event.
 
         `line` (text), `start` (title, total, unit), `advance` (n, note), `end`, `evaluation` (its
-        figures), or `heartbeat`.
+        figures), `heartbeat` or `copied` (a part of a file, to or from a run at a URI).
         """
+        if kind == "copied":
+            self._copied_at = time.monotonic()
         self._events.append((kind, value))
 
     def take(self) -> list[tuple[str, Any]]:
         """Return the events since the last call."""
         events, self._events = self._events, []
         return events
+
+    def seconds_since_copied(self) -> float:
+        """Say how long ago a worker copied a part of a file: the others wait for it meanwhile."""
+        return time.monotonic() - self._copied_at
 
     def begin(self) -> int:
         """Count an attempt of the workers to run; the number of attempts."""
@@ -64,6 +72,7 @@ class Follower:
 
     Attributes:
         gave_up: whether it has come to that.
+        error: why it can follow no longer; this process gets a SIGINT then too.
     """
 
     def __init__(
@@ -78,6 +87,7 @@ class Follower:
         self._advance: Any = None
         self._last_report = self._last_notice = time.monotonic()
         self.gave_up = False
+        self.error: BaseException | None = None
 
     def __enter__(self) -> "Follower":
         self._thread.start()
@@ -86,22 +96,23 @@ class Follower:
     def __exit__(self, *_: object) -> None:
         self._done.set()
         self._thread.join(timeout=10)
-        with suppress(ray.exceptions.RayError):
-            self._show()
-        self._bar.close()
+        try:
+            if self.error is None:
+                with suppress(ray.exceptions.RayError):
+                    self._show()
+        finally:
+            self._bar.close()
 
     def _follow(self) -> None:
-        while not self._done.wait(POLL_EVERY):
-            try:
-                self._show()
-            except ray.exceptions.GetTimeoutError:
-                continue  # a busy node
-            except ray.exceptions.RayError:
-                return  # the cluster is gone; Ray says so to the driver
-            if time.monotonic() - self._last_report > self._patience:
-                self.gave_up = True
-                os.kill(os.getpid(), signal.SIGINT)  # Ray's way to end what the driver waits for
-                return
+        try:
+            while not (self._done.wait(POLL_EVERY) or self.gave_up):
+                with suppress(ray.exceptions.GetTimeoutError):  # a busy node
+                    self._show()
+                self.gave_up = time.monotonic() - self._last_report > self._patience
+        except BaseException as error:  # raised again where the driver waits
+            self.error = error
+        if self.gave_up or self.error:
+            os.kill(os.getpid(), signal.SIGINT)  # Ray's way to end what the driver waits for
 
     def _show(self) -> None:
         events = ray.get(self._monitor.take.remote(), timeout=30)
@@ -130,10 +141,17 @@ class Follower:
 
 
 class Reporter:
-    """Sends a worker's progress to the monitor, now and then and not at every step."""
+    """Sends a worker's progress to the monitor, now and then and not at every step.
 
-    def __init__(self, monitor: Any) -> None:
+    Args:
+        monitor: the handle of a `Monitor`.
+        stall_seconds: without progress, after which somebody gives up.
+    """
+
+    def __init__(self, monitor: Any, stall_seconds: float = math.inf) -> None:
         self._monitor = monitor
+        self._every = min(SILENCE / 6, stall_seconds / 4)
+        self._copied_at = -math.inf
         self._units = 0
         self._note = ""
         self._sent = 0.0
@@ -168,9 +186,15 @@ class Reporter:
 
     def heartbeat(self) -> None:
         """Report now and then that the worker makes progress."""
-        if time.monotonic() - self._sent >= SILENCE / 6:
+        if time.monotonic() - self._sent >= self._every:
             self._monitor.report.remote("heartbeat")
             self._sent = time.monotonic()
+
+    def copied(self) -> None:
+        """Report now and then that a part of a file has been copied."""
+        if time.monotonic() - self._copied_at >= self._every:
+            self._monitor.report.remote("copied")
+            self._copied_at = time.monotonic()
 
     def end(self) -> None:
         """End the piece of work; what was not reported yet comes first: a notebook's bar stays."""

@@ -1,11 +1,14 @@
 """Starts the workers of a run with Ray Train, and waits for them."""
 
 import os
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from distributed.cluster.signals import keeping
 from siamese.errors import RunError, UserError
 from siamese.storage.filesystem import absolute
 from siamese.training.execution import Execution
@@ -36,12 +39,6 @@ def launch(run: TrainingRun, report: Callable[[dict[str, Any]], None]) -> None:
         UserError: a worker met a user's mistake.
         RunError: workers failed more often than they may.
     """
-    execution = run.execution
-    for name, value in _RAY_TRAIN.items():
-        os.environ.setdefault(name, value)
-    stall = str(execution.stall_seconds)
-    os.environ.setdefault("RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S", stall)
-
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -50,8 +47,17 @@ def launch(run: TrainingRun, report: Callable[[dict[str, Any]], None]) -> None:
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     monitor: Any = Monitor.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
     shared = ray.put(replace(run, data=absolute(run.data), folder=absolute(run.folder)))
+    execution = run.execution
+    settings = {
+        **_RAY_TRAIN,
+        "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": str(execution.stall_seconds),
+    }
     # No checkpoint goes through Ray Train, which wants a place for them all the same.
-    with TemporaryDirectory(prefix="siamese-ray-") as storage:
+    with (
+        TemporaryDirectory(prefix="siamese-ray-") as storage,
+        _unless_set(settings),
+        keeping(signal.SIGINT),
+    ):
         trainer = _trainer(execution, {"run": [shared], "monitor": monitor}, storage)
         problem = _wait(trainer, monitor, execution, report)
     try:
@@ -62,6 +68,18 @@ def launch(run: TrainingRun, report: Callable[[dict[str, Any]], None]) -> None:
         raise UserError(mistake)
     if problem:
         raise RunError(f"{problem}\nContinue with --resume once the cause is fixed.")
+
+
+@contextmanager
+def _unless_set(settings: Mapping[str, str]) -> Iterator[None]:
+    """Put settings into the environment for this run, but for those that the user has set."""
+    added = {name: value for name, value in settings.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
 
 
 def _trainer(execution: Execution, config: dict[str, Any], storage: str) -> Any:
@@ -120,7 +138,12 @@ def _wait(
     except SystemExit:  # what Ray makes of a SIGINT
         if follower.gave_up:
             return gone
-        raise KeyboardInterrupt from None
+        if follower.error is None:
+            raise KeyboardInterrupt from None
+    if isinstance(follower.error, ray.exceptions.RayError):
+        return f"what the workers report can no longer be had: {_last_line(follower.error)}."
+    if follower.error is not None:
+        raise follower.error
     return ""
 
 

@@ -51,6 +51,9 @@ def free_address() -> str:
 
 
 def _set_tf_config(addresses: list[str], rank: int) -> None:
+    # TensorFlow's gRPC would send what goes to the other workers to an `http_proxy`.
+    hosts = {address.rpartition(":")[0].strip("[]") for address in addresses}
+    os.environ["no_grpc_proxy"] = ",".join(sorted(hosts))  # noqa: SIM112
     os.environ["TF_CONFIG"] = json.dumps(
         {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": rank}}
     )

@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 # A thread of Python's cannot end a process in which something holds the interpreter's lock; one of
 # faulthandler's can, so much later.
@@ -20,11 +21,18 @@ class Watchdog:
     Args:
         seconds: without a heartbeat.
         report: is given a sentence before the process ends.
+        excused: is asked before that whether this process waits for another that makes progress.
     """
 
-    def __init__(self, seconds: float, report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        report: Callable[[str], None],
+        excused: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._seconds = seconds
         self._report = report
+        self._excused = excused
         self._done = threading.Event()
         self.heartbeat()
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
@@ -41,7 +49,12 @@ class Watchdog:
 
     def _watch(self) -> None:
         while not self._done.wait(min(1.0, self._seconds / 4)):
-            if time.monotonic() - self._last > self._seconds:
+            if time.monotonic() - self._last <= self._seconds:
+                continue
+            with suppress(Exception):  # nobody who could be asked, or told
+                if self._excused():
+                    self.heartbeat()
+                    continue
                 self._report(f"no progress for {self._seconds:g} s (--stall-seconds): ending it")
-                faulthandler.dump_traceback()
-                os._exit(1)
+            faulthandler.dump_traceback()
+            os._exit(1)

@@ -13,7 +13,7 @@ import ray.train.collective
 from distributed.cluster.gpu_memory import cap_worker_memory
 from distributed.training.driver_link import Reporter
 from distributed.training.watchdog import Watchdog
-from siamese.errors import UserError
+from siamese.errors import UserError, in_words, is_full
 from siamese.training.checkpoint import newest_checkpoint, step_of
 from siamese.training.context import LocalContext, Save
 from siamese.training.execution import Execution
@@ -104,10 +104,12 @@ def run_worker(config: dict[str, Any]) -> None:
         return  # started again after a user's mistake: nothing would change
     run: TrainingRun = ray.get(config["run"][0])
     rank = ray.train.get_context().get_world_rank()
-    reporter = Reporter(monitor)
+    stall_seconds = run.execution.stall_seconds
+    reporter = Reporter(monitor, stall_seconds)
     watchdog = Watchdog(
-        run.execution.stall_seconds,
+        stall_seconds,
         lambda text: ray.get(monitor.report.remote("line", f"worker {rank}: {text}"), timeout=5),
+        lambda: ray.get(monitor.seconds_since_copied.remote(), timeout=5) < stall_seconds,
     )
     try:
         _train(run, reporter, watchdog, monitor)
@@ -115,13 +117,15 @@ def run_worker(config: dict[str, Any]) -> None:
         ray.get(monitor.set_mistake.remote(str(error)))
         raise
     except Exception as error:
-        ray.get(monitor.report.remote("line", f"worker {rank}: {_in_words(error)}"))
+        if is_full(error):
+            ray.get(monitor.set_mistake.remote(in_words(error)))
+        ray.get(monitor.report.remote("line", f"worker {rank}: {_described(error)}"))
         raise
     finally:
         watchdog.stop()
 
 
-def _in_words(error: Exception) -> str:
+def _described(error: Exception) -> str:
     from siamese.encoder.keras_tf import tf
 
     if isinstance(error, tf.errors.UnavailableError | tf.errors.AbortedError):
@@ -132,16 +136,22 @@ def _in_words(error: Exception) -> str:
 
 def _train(run: TrainingRun, reporter: Reporter, watchdog: Watchdog, monitor: Any) -> None:
     memory_mb = start_tensorflow(run.execution)
+    watchdog.heartbeat()
 
     from siamese.data.shards import read_shards
     from siamese.training.loop import fit
 
-    folder = RunFolder.open(run.folder)
+    def copied() -> None:
+        watchdog.heartbeat()
+        reporter.copied()
+
+    folder = RunFolder.open(run.folder, copied)
     context = RayContext(folder, run.execution, memory_mb, reporter, watchdog)
     watchdog.heartbeat()
     if context.rank == 0:
         _report_start(context, ray.get(monitor.begin.remote()), reporter)
     groups, _ = read_shards(run.data, verify=False)  # the driver has
+    watchdog.heartbeat()
     fit(context, run.recipe, groups, run.pairs, run.prepared, run.parts)
 
 

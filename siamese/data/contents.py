@@ -36,6 +36,8 @@ def looked_at(file: DataFile, encoding: str | None = None) -> DataFile:
     """
     with file.open_unpacked() as stream:
         sample = stream.read(SAMPLE)
+    if not sample:
+        raise UserError(f"{file}: the file is empty. Give a file with data, or leave it out.")
     for magic, what in _NO_DATA:
         if sample.startswith(magic):
             raise UserError(f"{file}: is {what}, and give that.")

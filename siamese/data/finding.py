@@ -53,9 +53,9 @@ def _identity(file: DataFile) -> tuple[str, str]:
 
 def _unfolded(file: DataFile, suffixes: tuple[str, ...]) -> Iterator[DataFile]:
     """Find out how a file is packed, and yield it, or the files in it if it is a zip."""
-    if file.filesystem.size(file.location) == 0:
-        raise UserError(f"{file}: the file is empty. Give a file with data, or leave it out.")
     with file.open_packed() as stream:
+        if file.filesystem.size(file.location) == 0:
+            raise UserError(f"{file}: the file is empty. Give a file with data, or leave it out.")
         packing = packing_of(stream.read(BEGINNING))
         if packing != "zip":
             yield replace(file, packing=packing)

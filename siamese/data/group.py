@@ -1,6 +1,7 @@
 """A group of paraphrases."""
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,7 +62,8 @@ def checked_id(value: Any, where: Callable[[], str]) -> str:
     """
     if isinstance(value, str):
         return value
-    if value is None or isinstance(value, list | dict | tuple | bool) or value != value:
+    is_no_number = isinstance(value, float) and not math.isfinite(value)
+    if value is None or isinstance(value, list | dict | tuple | bool) or is_no_number:
         raise UserError(
             f"{where()}: a group's id must be a string or a number, found {shorten(value)}."
         )

@@ -7,13 +7,14 @@
 The same groups and options give the same bytes.
 """
 
+import re
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pyarrow as pa
@@ -37,6 +38,7 @@ _TEXTS = SCHEMA.names.index("texts")
 SCHEMA_VERSION = 2
 MANIFEST = "manifest.json"
 FIRST_SHARD = "part-00000.parquet"
+SHARD = re.compile(r"part-\d{5,}\.parquet")
 VOCABULARY = "vocabulary.json"
 # Groups in a Parquet row group, but for the last of a file: part of the format.
 ROW_GROUP = 4096
@@ -177,15 +179,30 @@ class ShardedGroups(Sequence[Group]):
                 self._read.move_to_end(number)
                 return self._read[number]
             name, position = self._where[number]
-            with self._folder.open_arrow(name) as source:
-                table = pq.ParquetFile(source).read_row_group(position, columns=SCHEMA.names)
-            columns = [column.combine_chunks() for column in table.columns]
+            columns = self._read_columns(name, position)
+            if any(len(column) != self.row_groups[number] for column in columns):
+                self._refuse(name, f"{len(columns[0])} groups in a row group")
             self._read[number] = columns
             self._groups_kept += self.row_groups[number]
             while self._groups_kept > GROUPS_KEPT and len(self._read) > 1:
                 oldest, _ = self._read.popitem(last=False)
                 self._groups_kept -= self.row_groups[oldest]
             return columns
+
+    def _read_columns(self, name: str, position: int) -> list[pa.Array]:
+        try:
+            with self._folder.open_arrow(name) as source:
+                table = pq.ParquetFile(source).read_row_group(position, columns=SCHEMA.names)
+                return [c.combine_chunks() for c in table.select(SCHEMA.names).cast(SCHEMA).columns]
+        except (pa.ArrowException, KeyError, IndexError, OSError, MemoryError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # of the disk or the network
+            self._refuse(name, str(error))
+
+    def _refuse(self, name: str, problem: str) -> NoReturn:
+        raise UserError(
+            f"{self._folder / name}: damaged, or no shard ({problem}). Shard the input again."
+        ) from None
 
 
 def read_manifest(folder: str | Path) -> dict[str, Any]:
@@ -208,7 +225,14 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
             "Shard the input again."
         )
     try:
-        whole = all({"name", "rows", "sha256"} <= file.keys() for file in manifest["files"])
+        # Names that lead elsewhere are no shards.
+        whole = all(
+            {"name", "rows", "sha256"} <= file.keys()
+            and SHARD.fullmatch(file["name"])
+            and type(file["rows"]) is int
+            and file["rows"] > 0
+            for file in manifest["files"]
+        )
         whole = (
             whole
             and len(manifest["files"]) > 0

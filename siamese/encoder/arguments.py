@@ -1,5 +1,4 @@
-"""What callers may pass to `encode` and `similarity`: anything that would ask for another result is
-refused by name."""
+"""What callers may pass to `encode` and `similarity`; what asks for another result is refused."""
 
 import difflib
 import io

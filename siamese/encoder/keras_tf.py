@@ -51,6 +51,9 @@ def _without(*packages: str) -> Iterator[None]:
 # Must be set before the import.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"
+# cuDNN's LSTM would compute in TF32 on a GPU, whatever TensorFlow is told: embeddings 1e-4 off those
+# of a CPU, and no sooner (docs/benchmarks.md).
+os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
 with _without_chatter(), _without("matplotlib", "sklearn"):
     import keras
     import tensorflow as tf
@@ -60,5 +63,8 @@ if keras.backend.backend() != "tensorflow":
         f"siamese needs Keras on TensorFlow, but Keras was imported before it with the "
         f"{keras.backend.backend()} backend. Import siamese first, or set KERAS_BACKEND=tensorflow."
     )
+
+# The user's ~/.keras/keras.json may ask for another; weights of a recipe are the same everywhere.
+keras.config.set_floatx("float32")
 
 __all__ = ["keras", "tf"]

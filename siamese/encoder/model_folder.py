@@ -8,11 +8,13 @@ MODEL/README.md         the model card, for people
 MODEL/manifest.json     checksums; a folder without it is not a model folder
 """
 
+import math
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from siamese.config.loading import load_recipe
+from siamese.config.metrics import METRICS
 from siamese.config.recipe import Recipe
 from siamese.encoder.model_card import model_card
 from siamese.encoder.weights import Weights, read_weights
@@ -28,6 +30,13 @@ if TYPE_CHECKING:
 CHECKED_FILES = ("encoder.keras", "vocabulary.json", "recipe.yaml", "metrics.json")
 MANIFEST = "manifest.json"
 VERSION = 1
+# Bytes that files which are read at once may have; far more than any has that was saved.
+LARGEST = {
+    "vocabulary.json": 1 << 26,
+    "recipe.yaml": 1 << 20,
+    "metrics.json": 1 << 20,
+    MANIFEST: 1 << 20,
+}
 
 
 class ModelContents(NamedTuple):
@@ -71,18 +80,56 @@ def write_model_folder(folder: Path, model: "keras.Model", contents: ModelConten
 def read_model_folder(folder: Path) -> ModelContents:
     """Read a model folder. Nothing in it is unpickled or run, and TensorFlow is not imported.
 
+    The folder may come from a stranger: whatever is in it, no file outside of it is read, and the
+    memory taken does not exceed by much what its files have in bytes.
+
     Raises:
         UserError: a file is missing, or not what was saved.
     """
     check_model_folder(folder)
-    metrics = read_json(folder / "metrics.json")
-    return ModelContents(
+    metrics = _read_metrics(folder / "metrics.json")
+    contents = ModelContents(
         read_weights(folder / "encoder.keras"),
         Vocabulary.load(folder / "vocabulary.json"),
         load_recipe(str(folder / "recipe.yaml"), stored=True),
         metrics["threshold"],
         metrics,
     )
+    _check_fit(folder, contents)
+    return contents
+
+
+def _read_metrics(path: Path) -> dict[str, Any]:
+    """Read the figures, all numbers."""
+    metrics = read_json(path)
+    if not isinstance(metrics, dict):
+        raise UserError(f"{path}: not figures by name. Copy or train the model again.")
+    for name in ("threshold", *({*METRICS, "pairs", "positives"} & metrics.keys())):
+        value: Any = metrics.get(name)
+        if type(value) not in (int, float) or not math.isfinite(value):
+            raise UserError(f"{path}: {name} is no number. Copy or train the model again.")
+    return metrics
+
+
+def _check_fit(folder: Path, contents: ModelContents) -> None:
+    """Check that weights, vocabulary and recipe are of the same model."""
+    weights, encoder = contents.weights, contents.recipe.encoder
+    heads = 0 if weights.attention is None else weights.attention.shape[1]
+    found = (
+        weights.characters.shape,
+        tuple(layer.recurrent.shape[1] for layer in weights.layers),
+        heads,
+    )
+    expected = (
+        (len(contents.vocabulary), encoder.embedding_dim),
+        encoder.lstm_units,
+        encoder.attention_heads if encoder.pooling == "attention" else 0,
+    )
+    if found != expected:
+        raise UserError(
+            f"{folder}: the weights are not of this vocabulary and recipe: sizes {found}, not "
+            f"{expected}. Copy or train the model again."
+        )
 
 
 def local_model(location: str | Path) -> AbstractContextManager[Path]:
@@ -109,6 +156,7 @@ def check_model_folder(folder: Path) -> None:
         if not folder.exists():
             raise UserError(f"{folder}: no such folder. Give the model folder of a run, RUN/best.")
         raise UserError(f"{folder}: not a model folder, {MANIFEST} is missing.{hint}")
+    _check_own(folder, MANIFEST)
     content = read_json(manifest)
     if not isinstance(content, dict) or content.get("version") != VERSION:
         raise UserError(f"{manifest}: not of version {VERSION}, which this release reads.")
@@ -116,8 +164,18 @@ def check_model_folder(folder: Path) -> None:
     for name in CHECKED_FILES:
         if not (folder / name).is_file():
             raise UserError(f"{folder}: {name} is missing. Copy or train the model again.")
+        _check_own(folder, name)
         if not isinstance(checksums, dict) or sha256_of(folder / name) != checksums.get(name):
             raise UserError(
                 f"{folder / name}: not the file that was saved (its SHA-256 is not the one in "
                 f"{MANIFEST}): truncated or altered. Copy or train the model again."
             )
+
+
+def _check_own(folder: Path, name: str) -> None:
+    """Check that a file is the folder's own, and no larger than such a file can be."""
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise UserError(f"{path}: a link out of the folder. Copy the file itself.")
+    if path.stat().st_size > LARGEST.get(name, math.inf):
+        raise UserError(f"{path}: larger than such a file can be. Copy or train the model again.")

@@ -42,8 +42,8 @@ class SentenceEncoder:
     """Turns sentences into vectors, and compares them.
 
     Load one with `SentenceEncoder.load(folder)`. On a CPU it works in numpy (`bilstm_numpy.py`) and
-    never imports TensorFlow; on a machine with a GPU it runs the Keras model there. It may be called
-    by several threads at once, pickled, and handed to Ray or joblib.
+    never imports TensorFlow; on a machine with a GPU it runs the Keras model there. It may be
+    called by several threads at once, pickled, and handed to Ray or joblib.
 
     Example:
         >>> encoder = SentenceEncoder.load("run/best")
@@ -131,7 +131,7 @@ class SentenceEncoder:
 
     def encode(
         self,
-        sentences: str | Sequence[str],
+        sentences: str | Sequence[str] | np.ndarray,
         batch_size: int = 512,
         show_progress_bar: bool = False,
         normalize_embeddings: bool = False,
@@ -228,7 +228,7 @@ class SentenceEncoder:
     def _rows(self, value: str | Sequence[str] | np.ndarray) -> np.ndarray:
         if isinstance(value, np.ndarray) and value.dtype.kind not in "OSTU":
             return checked_embeddings(value, self.embedding_dim)
-        return self.encode([value] if isinstance(value, str) else value)
+        return np.atleast_2d(self.encode(value))
 
     def save(self, folder: Path | str) -> None:
         """Write the model folder, whole or not at all, in the place of an older one."""

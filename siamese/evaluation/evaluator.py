@@ -24,7 +24,8 @@ class Evaluator(Protocol):
     recipe's section `evaluation`. From Python an object of a user's own does as well. Every worker
     of a run calls it, with the same arguments, and must call `encode` as often as the others do;
     the figures of the first worker count. An evaluator that works for long without calling
-    `encode` seems to hang: workers are ended after `--stall-seconds`.
+    `encode` seems to hang: workers are ended after `--stall-seconds`. `encode([])` is a sign of
+    life, which takes no time, and needs no other worker's.
 
     Example:
         >>> class Spread:

@@ -17,9 +17,10 @@ from siamese.report.pair_plots import (
 )
 from siamese.report.run_contents import RunContents, read_run
 from siamese.report.run_page import page
+from siamese.storage.filesystem import path_of
 from siamese.storage.folder import Folder
 from siamese.storage.local_copy import naming
-from siamese.storage.output import path_of, saving
+from siamese.storage.output import saving
 from siamese.training.run_folder import RunFolder
 
 

@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from siamese.errors import UserError
-from siamese.storage.filesystem import filesystem_of
-from siamese.storage.output import path_of
+from siamese.storage.filesystem import filesystem_of, path_of
 
 
 @contextmanager

@@ -1,6 +1,9 @@
 """A folder of this machine and its copy at a URI, such as `s3://bucket/runs/1`."""
 
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+
+import fsspec
 
 from siamese.storage.filesystem import filesystem_of
 from siamese.storage.folder import Folder
@@ -11,6 +14,17 @@ LAST_OF_CHECKPOINT = "progress.json"
 LAST_FILES = ("manifest.json", LAST_OF_CHECKPOINT)
 
 
+class _Callback(fsspec.callbacks.Callback):
+    """Reports that something has been copied; fsspec counts what."""
+
+    def __init__(self, progress: Callable[[], None]) -> None:
+        super().__init__()
+        self._progress = progress
+
+    def call(self, *_: object, **__: object) -> None:
+        self._progress()
+
+
 class Mirror:
     """Copies a folder to a URI and back. What stands at the URI is whole at any time.
 
@@ -18,12 +32,20 @@ class Mirror:
         local: the folder of this machine.
         uri: any that pyarrow or fsspec know.
         others: folders at the URI that somebody else writes; they are not copied here.
+        progress: is called whenever a part of a file has been copied.
     """
 
-    def __init__(self, local: Path, uri: str, others: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        local: Path,
+        uri: str,
+        others: tuple[str, ...] = (),
+        progress: Callable[[], None] = lambda: None,
+    ) -> None:
         self.local = local
         self.uri = uri
         self._others = others
+        self._callback = _Callback(progress)
         self._filesystem, self._root = filesystem_of(uri)
         self._copied: dict[str, tuple[int, int]] = {}
 
@@ -49,7 +71,7 @@ class Mirror:
         for name in sorted(changed, key=_is_last):
             remote = self._remote(name)
             self._filesystem.makedirs(str(PurePosixPath(remote).parent), exist_ok=True)
-            self._filesystem.put_file(str(self.local / name), remote)
+            self._filesystem.put_file(str(self.local / name), remote, callback=self._callback)
         # The files that make a folder complete go first, so that no half folder seems whole.
         for name in sorted(self._copied.keys() - here.keys(), key=lambda n: not _is_last(n)):
             self._filesystem.rm_file(self._remote(name))
@@ -71,7 +93,7 @@ class Mirror:
                 continue
             target = self.local / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            self._filesystem.get_file(self._remote(name), str(target))
+            self._filesystem.get_file(self._remote(name), str(target), callback=self._callback)
         # The next push removes what is not here.
         self._copied = {**dict.fromkeys(cut_short, (-1, -1)), **dict(self._local_files())}
 

@@ -1,39 +1,16 @@
 """One file that a command writes: at a path or a URI, whole or not at all."""
 
 import os
-import re
 import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
 
 from siamese.errors import UserError
 from siamese.storage.atomic import replacing
-from siamese.storage.filesystem import filesystem_of
-
-
-def path_of(location: str | Path) -> Path | None:
-    """Return the path of a local path or a `file:` URI; None for any other URI.
-
-    Raises:
-        UserError: it is a `file:` URI of another machine or of no absolute path, or begins like a
-            URI that lost a slash, which would be taken for a folder named `s3:`.
-    """
-    text = str(location)
-    scheme, colon, _ = text.partition(":")
-    if scheme.lower() == "file" and colon:
-        parts = urlsplit(text)
-        if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
-            raise UserError(
-                f"{text}: not a file of this machine. Write file:///, then the whole path."
-            )
-        return Path(unquote(parts.path))
-    if re.match(r"[A-Za-z][\w+.-]+:/(?!/)", text):
-        raise UserError(f"{text}: neither a path nor a URI. A URI begins {scheme}://")
-    return None if "://" in text else Path(text).expanduser()
+from siamese.storage.filesystem import filesystem_of, path_of
 
 
 def check_output(location: str | Path) -> None:
@@ -96,8 +73,12 @@ def saving(location: str | Path) -> Iterator[Path]:
     """
     path = path_of(location)
     if path is not None and (not path.exists() or _is_plain(path)):
-        with replacing(path.resolve()) as beside:
-            yield beside
+        try:
+            with replacing(path.resolve()) as beside:
+                yield beside
+        except OSError as error:  # of a full disk, which does not say where
+            error.filename = error.filename or str(location)
+            raise
         return
     with tempfile.TemporaryDirectory(prefix="siamese-output-") as temporary:
         begun = Path(temporary) / PurePosixPath(str(location)).name

@@ -135,15 +135,20 @@ def _utf16_without_bom(sample: bytes, whole: bool, is_utf8: bool) -> str | None:
 def _is_gb18030(sample: bytes, whole: bool) -> bool:
     """Say whether a sample that is not UTF-8 is Chinese in GB18030.
 
-    Other encodings decode as GB18030 too, but give few characters of everyday Chinese; and a UTF-8
-    file with one damaged line is mostly UTF-8.
+    Other encodings decode as GB18030 too, but give few characters of everyday Chinese (Korean gives
+    those that come first in it); and a UTF-8 file with one damaged line is mostly UTF-8.
     """
     text = _decoded(sample, "gb18030", whole)
     others = "".join(c for c in text or "" if not c.isascii())
-    if _share(others, _is_chinese) < 0.8 or _share(others, _is_in_gb2312) < 0.7:
+    leads = [_lead_byte(c) for c in others if _is_chinese(c)]
+    everyday = [lead for lead in leads if 0xB0 <= lead <= 0xD7]  # of GB 2312, sorted by sound
+    marks = sum(0xA1 <= lead <= 0xA3 for lead in leads)
+    if len(everyday) + marks < 0.7 * len(others) or not everyday:
         return False
-    long = sum(len(c.encode()) for c in sample.decode(UTF8, "ignore") if c >= "\u0800")
-    return long < 0.1 * sum(byte >= 0x80 for byte in sample)
+    if len(everyday) >= 20 and sum(lead >= 0xC9 for lead in everyday) < 0.03 * len(everyday):
+        return False
+    in_utf8 = sum(len(c.encode()) for c in sample.decode(UTF8, "ignore") if _is_chinese(c))
+    return in_utf8 < 0.25 * sum(byte >= 0x80 for byte in sample)
 
 
 def _share(text: str, kind: Callable[[str], bool]) -> float:
@@ -163,9 +168,9 @@ def _is_chinese(character: str) -> bool:
     )
 
 
-def _is_in_gb2312(character: str) -> bool:
+def _lead_byte(character: str) -> int:
+    """Return the first byte of a character in GB 2312; 0 if it is not in it."""
     try:
-        character.encode("gb2312")
+        return character.encode("gb2312")[0]
     except UnicodeEncodeError:
-        return False
-    return True
+        return 0

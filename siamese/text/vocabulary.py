@@ -144,10 +144,19 @@ class Vocabulary:
                 raise UserError(
                     f"{path}: is of version {value['version']}, this release reads {VERSION}."
                 )
-            counts = dict(zip(value["characters"], value["counts"], strict=True))
-            if len(counts) < len(value["counts"]):
+            characters, numbers, lowercase = (
+                value[key] for key in ("characters", "counts", "lowercase")
+            )
+            whole = all(type(number) is int for number in numbers)
+            if not (whole and isinstance(characters, str) and isinstance(lowercase, bool)):
+                raise ValueError("not characters and whole numbers")
+            counts = dict(zip(characters, numbers, strict=True))
+            if len(counts) < len(numbers):
                 raise ValueError("a character occurs twice")
-            return cls(counts, lowercase=value["lowercase"])
+            vocabulary = cls(counts, lowercase=lowercase)
+            if vocabulary.characters != [*characters]:  # or their ids would be others
+                raise ValueError("characters that are not in order")
+            return vocabulary
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{path}: not a vocabulary ({error!r}). Write it again.") from None
 

@@ -104,17 +104,20 @@ class Judge:
         """Encode texts; each worker takes a share, and all get all of them.
 
         Args:
-            texts: the same for all workers.
+            texts: the same for all workers; none: a sign of life, and no waiting for the others.
 
         Returns:
             float32 `[texts, dim]`.
         """
         context = self._context
+        if not texts:
+            context.heartbeat()
+            return np.empty((0, self._encoder.embedding_dim), np.float32)
         share = math.ceil(len(texts) / context.world_size)
         own = texts[context.rank * share : (context.rank + 1) * share]
         own += texts[:1] * (share - len(own))  # the last share may be short
         slices = []
-        for start in range(0, max(share, 1), ENCODED_PER_HEARTBEAT):
+        for start in range(0, share, ENCODED_PER_HEARTBEAT):
             embeddings = self._encoder.encode(own[start : start + ENCODED_PER_HEARTBEAT])
             slices.append(self._gather(embeddings))
             context.heartbeat()

@@ -63,8 +63,12 @@ class RunFolder:
         self.mlflow_file = path / "mlflow.json"
 
     @classmethod
-    def open(cls, run: str) -> "RunFolder":
+    def open(cls, run: str, progress: Callable[[], None] = lambda: None) -> "RunFolder":
         """Open the run folder at a path or a URI; of a URI, a copy that goes with the object.
+
+        Args:
+            run: the path or URI.
+            progress: is called whenever a part of a file has been copied from or to the URI.
 
         Raises:
             UserError: the URI's scheme is not known.
@@ -72,7 +76,7 @@ class RunFolder:
         if path := local_path(run):
             return cls(path)
         copy = tempfile.TemporaryDirectory(prefix="siamese-run-")
-        mirror = Mirror(Path(copy.name), run)
+        mirror = Mirror(Path(copy.name), run, progress=progress)
         if mirror.has("recipe.yaml"):
             mirror.pull()
         folder = cls(Path(copy.name), mirror)

@@ -50,6 +50,19 @@ def test_a_terminal_gets_a_bar_with_the_rate(monkeypatch) -> None:
         assert part in shown
 
 
+@pytest.mark.parametrize(
+    ("term", "columns", "drawn"),
+    [("xterm", "80", True), ("dumb", "80", False), ("xterm", "40", False)],
+)
+def test_a_narrow_or_dumb_terminal_gets_lines_as_a_log_does(
+    monkeypatch, term, columns, drawn
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setenv("COLUMNS", columns)
+    assert module.can_draw(SimpleNamespace(isatty=lambda: True)) == drawn
+    assert not module.can_draw(SimpleNamespace(isatty=lambda: False))
+
+
 class _Handle:
     """Stands for what IPython returns of something that it shows."""
 

@@ -56,7 +56,10 @@ def _split(file: DataFile) -> Iterator[tuple[int, list[str]]]:
                 yield reader.line_num, cells
     except csv.Error as error:
         problem = "a carriage return outside quotes" if "new-line" in str(error) else str(error)
-        raise UserError(f"{file}, line {reader.line_num}: not valid CSV: {problem}.") from None
+        raise UserError(
+            f"{file}, line {reader.line_num}: not valid CSV: {problem}. Put quotes around each "
+            "text that has commas, quotes or line ends in it, and double the quotes inside."
+        ) from None
 
 
 def clean_lines(file: DataFile) -> Iterator[tuple[int, str]]:
@@ -77,9 +80,10 @@ def clean_lines(file: DataFile) -> Iterator[tuple[int, str]]:
 def _other_separator(cells: Sequence[str]) -> str:
     """Say what seems to separate the cells of a row instead."""
     row = ",".join(cells)
-    for character, name in (("\r", "carriage returns end its lines"), (";", "semicolons do")):
-        if row.count(character) >= 2:
-            return f" It seems that {name} instead: save the file as CSV with commas again."
+    if "\r" in row:
+        return " It has a carriage return inside: save the file with line ends of Unix or Windows."
+    if row.count(";") >= 2:
+        return " It seems that semicolons do instead: save the file as CSV with commas again."
     if len(cells) == 1 and row.count("\t") >= 2:
         return " It seems that tabs do instead: name the file .tsv."
     if len(cells) == 1 and row.count(",") >= 2:

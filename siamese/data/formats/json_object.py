@@ -7,7 +7,8 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from typing import BinaryIO, cast
+from itertools import chain, islice
+from typing import Any, BinaryIO, cast
 
 import ijson
 
@@ -16,6 +17,7 @@ from siamese.data.data_file import BLOCK, BOM, LONGEST, DataFile
 from siamese.data.format import WHOLE_FILE, FileRange, Format
 from siamese.data.formats.json_lines import JsonLines
 from siamese.data.group import Group, checked_group, shorten
+from siamese.data.pair import find_label_column
 from siamese.errors import UserError
 
 # JSON up to half of a surrogate pair, `\\ud83d` without `\\ude31` after it, or the other way round.
@@ -26,6 +28,8 @@ _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 # The beginning of JSON Lines: the value of an id is no list, as it would be in one object.
 _ONE_LINE = re.compile(rb'\s*\{\s*"(?:group_)?id"\s*:\s*[^\[\s]')
 _BOMS = re.compile(rb"(?:%s|\s)*" % BOM)
+# Bytes of a text at most: the time to read one grows with the square of its length.
+_LONGEST_TEXT = 16 << 20
 # Characters that are read again as a whole, to find the line of what is wrong.
 _READ_AGAIN = 16 << 20
 
@@ -56,7 +60,9 @@ def _is_lines(beginning: bytes) -> bool:
         row = json.loads(start.partition(b"\n")[0])
     except (ValueError, RecursionError):
         return False
-    return isinstance(row, dict) and "texts" in row and isinstance(row.get("id"), str | int)
+    if not isinstance(row, dict) or (list in map(type, row.values()) and "texts" not in row):
+        return False
+    return isinstance(row.get("id"), str | int) or find_label_column(list(row)) is not None
 
 
 def _groups(file: DataFile, stream: BinaryIO) -> Iterator[Group]:
@@ -64,14 +70,51 @@ def _groups(file: DataFile, stream: BinaryIO) -> Iterator[Group]:
     found, problem = False, "it is empty"
     checked = _WholeCharacters(stream, file)
     try:
-        for group_id, texts in ijson.kvitems(checked, "", use_float=True):
+        # What is nested deeper is looked at, event by event, and never built.
+        for group_id, texts in _items(ijson.basic_parse(checked, use_float=True)):
             found = True
             checked.begin_group()
             yield checked_group(group_id, texts, (), lambda: str(file))
-    except (ijson.JSONError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        found, problem = False, str(error)
+    except (ijson.JSONError, UnicodeDecodeError, ValueError) as error:
+        found, problem = False, " ".join(str(error).split()).rstrip(".")
     if not found:
         _refuse(file, problem, checked.line)
+
+
+def _items(events: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Yield the keys and values of an object, a value that is no list of strings as its beginning.
+
+    Raises:
+        ValueError: it is no object.
+    """
+    if next(events)[0] != "start_map":
+        raise ValueError("it is no object")
+    key, texts = "", list[str]()
+    for event, value in events:
+        if event == "string":
+            texts.append(value)
+        elif event == "map_key":
+            key = value
+            event, value = next(events)
+            if event != "start_array":
+                yield key, _value(event, value, events)
+            texts = []
+        elif event == "end_array":
+            yield key, texts
+        elif event != "end_map":
+            yield key, [*texts, _value(event, value, events)]
+
+
+def _value(event: str, value: Any, events: Iterator[tuple[str, Any]]) -> Any:
+    """Build the value that begins with an event, but no more of it than a message shows."""
+    builder = ijson.ObjectBuilder()
+    depth = 0
+    for each, content in islice(chain([(event, value)], events), 40):
+        builder.event(each, content)
+        depth += each.startswith("start_") - each.startswith("end_")
+        if depth == 0:
+            break
+    return builder.value
 
 
 class _WholeCharacters:
@@ -81,6 +124,7 @@ class _WholeCharacters:
         self._stream, self._file = stream, file
         self._tail = b""
         self._limit = LONGEST
+        self._quote = 0
         self.line, self.position = 1, 0
 
     def begin_group(self) -> None:
@@ -91,11 +135,13 @@ class _WholeCharacters:
         """Read on."""
         data = self._stream.read(size)
         self.position += len(data)
-        if self.position > self._limit:
+        if b'"' in data:
+            self._quote = self.position
+        if self.position > self._limit or self.position - self._quote > _LONGEST_TEXT:
             raise UserError(
-                f"{self._file}, near line {self.line}: a group or a text is longer than "
-                f"{LONGEST >> 20} MiB. Is this a file of texts? If so, write it as JSON Lines, in "
-                "groups that are smaller."
+                f"{self._file}, near line {self.line}: a text is longer than "
+                f"{_LONGEST_TEXT >> 20} MiB, or a group than {LONGEST >> 20} MiB. Is this a file "
+                "of texts? If so, make them smaller."
             )
         unchecked = self._tail + data
         end = _WHOLE_CHARACTERS.match(unchecked).end()  # type: ignore[union-attr]
@@ -122,7 +168,7 @@ def _refuse(file: DataFile, problem: str, line: int) -> None:
         if size <= _READ_AGAIN:
             lines.append(each)
     if size > _READ_AGAIN:
-        raise UserError(f"{file}, near line {line}: not valid JSON: {' '.join(problem.split())}.")
+        raise UserError(f"{file}, near line {line}: not valid JSON: {problem}.")
     text = "\n".join(lines)
     try:
         value = json.loads(text)

@@ -1,6 +1,6 @@
 """Retrieval: how well does an encoder find a text's paraphrases among all texts?"""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,20 @@ from siamese.config.recipe import Evaluation, Similarity
 from siamese.data.group import Group
 from siamese.data.joining import join_pairs
 from siamese.data.pair import Pair
-from siamese.encoder.similarity import similarity_matrix
+from siamese.encoder.similarity import (
+    pairwise_similarity,
+    rough_error,
+    rough_similarity,
+    squared_lengths,
+)
 from siamese.errors import UserError
 from siamese.evaluation.evaluator import Encode
 
-# Queries and texts that are compared at once: 16 MiB of similarities.
+# Queries and texts that are compared at once: 8 MiB of similarities.
 QUERIES_AT_ONCE = 256
 TEXTS_AT_ONCE = 8192
+# Pairs that are compared exactly at once: some MiB.
+PAIRS_AT_ONCE = 2048
 RANKS = (1, 5, 10)
 
 
@@ -26,7 +33,7 @@ class Retrieval:
 
     The positive pairs are joined into groups, as they are for training. The search takes memory for
     the embeddings and little more, and time that grows with the square of the number of texts:
-    100,000 texts take a CPU core minutes.
+    100,000 texts take a CPU core a minute or two.
 
     Args:
         kind: of similarity; the recipe's `evaluation.similarity`.
@@ -46,7 +53,11 @@ class Retrieval:
         """
         joined = join_pairs(pairs)
         groups = [Group("", texts, negatives) for texts, negatives in joined.groups]
-        return evaluate_retrieval(groups, encode, self._kind).as_dict()
+
+        def advance(_: int) -> None:
+            encode([])  # a sign of life
+
+        return evaluate_retrieval(groups, encode, self._kind, advance).as_dict()
 
 
 def build(evaluation: Evaluation) -> Retrieval:
@@ -84,7 +95,8 @@ def evaluate_retrieval(
 ) -> RetrievalMetrics:
     """Let every text that has a paraphrase search all other texts, hard negatives included.
 
-    A text that is as near as the first paraphrase, and is none itself, ranks before it.
+    A text that is as near as the first paraphrase, and is none itself, ranks before it. Embeddings
+    are compared in float32, and exactly where that does not decide.
 
     Args:
         groups: of paraphrases; those of one text are only searched.
@@ -107,11 +119,12 @@ def evaluate_retrieval(
     if not groups_of:
         raise UserError("no group has two different texts, so there is nothing to find.")
     embeddings = encode(list(ids))
+    squares = squared_lengths(embeddings)
     queries = sorted(groups_of)
     ranks = np.empty(len(queries), np.int64)
     for start in range(0, len(queries), QUERIES_AT_ONCE):
         some = queries[start : start + QUERIES_AT_ONCE]
-        ranks[start : start + len(some)] = _ranks(some, groups_of, embeddings, kind)
+        ranks[start : start + len(some)] = _ranks(some, groups_of, embeddings, squares, kind)
         advance(len(some))
     return RetrievalMetrics(
         texts=len(ids),
@@ -125,37 +138,61 @@ def _ranks(
     queries: list[int],
     groups_of: dict[int, list[np.ndarray]],
     embeddings: np.ndarray,
+    squares: np.ndarray,
     kind: Similarity,
 ) -> np.ndarray:
     """Rank the nearest paraphrase of each query among all texts that are no paraphrases of it.
 
-    The texts are compared in blocks. Those that hold paraphrases are compared twice, first to know
-    how near the nearest one is: the same block gives the same bits, so that equal texts stay equal.
+    Args:
+        queries: numbers of texts.
+        groups_of: the groups of each query, itself included.
+        embeddings: of all texts, float32 `[texts, dim]`.
+        squares: their squared lengths `[texts]`.
+        kind: of similarity.
 
     Returns:
         int64 `[queries]`, from 1.
     """
     related = [np.unique(np.concatenate(groups_of[query])) for query in queries]  # themselves too
+    asked = np.array(queries)
+    own, own_squares = embeddings[asked], squares[asked]
     rows = np.repeat(np.arange(len(queries)), [len(texts) for texts in related])
     columns = np.concatenate(related)
-    itself = columns == np.repeat(queries, [len(texts) for texts in related])
-    asked = embeddings[queries]
-
-    def compare(start: int) -> tuple[np.ndarray, np.ndarray]:
-        """Compare with one block; which of the related texts are in it."""
-        inside = (columns >= start) & (columns < start + TEXTS_AT_ONCE)
-        return similarity_matrix(asked, embeddings[start : start + TEXTS_AT_ONCE], kind), inside
-
     nearest = np.full(len(queries), -np.inf)
-    for start in np.unique(columns // TEXTS_AT_ONCE).tolist():
-        scores, inside = compare(start * TEXTS_AT_ONCE)
-        inside &= ~itself
-        found = scores[rows[inside], columns[inside] - start * TEXTS_AT_ONCE]
-        np.maximum.at(nearest, rows[inside], found)
+    mates = columns != asked[rows]
+    for some, scores in _compared(asked, rows[mates], columns[mates], embeddings, kind):
+        np.maximum.at(nearest, some, scores)
+
+    error = rough_error(own_squares, embeddings.shape[1], kind)[:, None].astype(np.float32)
+    goal = nearest[:, None].astype(np.float32)
     ranks = np.ones(len(queries), np.int64)
     for start in range(0, len(embeddings), TEXTS_AT_ONCE):
-        scores, inside = compare(start)
-        nearer = scores >= nearest[:, None]
-        nearer[rows[inside], columns[inside] - start] = False
-        ranks += nearer.sum(axis=1)
+        part = slice(start, start + TEXTS_AT_ONCE)
+        lead = rough_similarity(own, embeddings[part], own_squares, squares[part], kind)
+        lead -= goal
+        inside = (columns >= start) & (columns < start + TEXTS_AT_ONCE)
+        lead[rows[inside], columns[inside] - start] = -np.inf
+        nearer = lead > error
+        ranks += np.count_nonzero(nearer, axis=1)
+        undecided = np.nonzero(~(nearer | (lead < -error)))  # NaN among them
+        for some, scores in _compared(asked, undecided[0], undecided[1] + start, embeddings, kind):
+            ranks += np.bincount(some[scores >= nearest[some]], minlength=len(queries))
     return ranks
+
+
+def _compared(
+    asked: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    embeddings: np.ndarray,
+    kind: Similarity,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Compare queries with texts pair by pair, exactly, so many at once.
+
+    Yields:
+        A part of `rows`, and the similarities of these queries `asked[rows]` and texts `columns`.
+    """
+    for start in range(0, len(rows), PAIRS_AT_ONCE):
+        part = slice(start, start + PAIRS_AT_ONCE)
+        one, other = embeddings[asked[rows[part]]], embeddings[columns[part]]
+        yield rows[part], pairwise_similarity(one, other, kind)

@@ -200,3 +200,10 @@ def test_a_named_cluster_that_answers_is_joined(joined, answering, monkeypatch) 
     monkeypatch.setenv("RAY_ADDRESS", answering)
     connect()
     assert joined == [None]
+
+
+def test_too_few_open_files_are_refused(joined, monkeypatch) -> None:
+    monkeypatch.setattr(module.resource, "getrlimit", lambda _: (64, 64))
+    with pytest.raises(UserError, match=r"64 files open.*ulimit -n 4096"):
+        connect()
+    assert joined == []

@@ -48,6 +48,23 @@ def test_heartbeats_keep_it_alive() -> None:
     assert (done.returncode, done.stdout) == (0, "done\n")
 
 
+def test_a_process_that_waits_for_another_that_makes_progress_is_left_alone() -> None:
+    done, seconds = run(
+        "watchdog._excused = lambda: time.monotonic() < until\n"
+        "until = time.monotonic() + 3\n"
+        "time.sleep(50)"
+    )
+    assert done.returncode == 1
+    assert "no progress for 0.5 s" in done.stdout
+    assert 3 < seconds < 20
+
+
+def test_a_process_that_cannot_ask_or_tell_is_ended_all_the_same() -> None:
+    done, seconds = run("watchdog._excused = watchdog._report = None\ntime.sleep(50)")
+    assert done.returncode == 1
+    assert seconds < 20
+
+
 def test_once_stopped_it_ends_nothing() -> None:
     done, _ = run("watchdog.stop()\ntime.sleep(2.5)\nprint('done')")
     assert (done.returncode, done.stdout) == (0, "done\n")

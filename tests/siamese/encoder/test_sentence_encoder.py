@@ -112,6 +112,26 @@ def test_encode_takes_what_other_harnesses_pass(encoder) -> None:
     np.testing.assert_array_equal(plain, called)
 
 
+def test_encode_refuses_wrong_arguments_beside_a_single_sentence_too(encoder) -> None:
+    for wrong in ({"normalize": True}, {"batch_size": "3"}, {"show_progress_bar": "yes"}):
+        for sentences in (TEXTS[0], TEXTS):
+            with pytest.raises(TypeError, match=next(iter(wrong))):
+                encoder.encode(sentences, **wrong)
+
+
+def test_similarity_refuses_what_it_cannot_compare(encoder) -> None:
+    good = encoder.encode(TEXTS)
+    for compare in (encoder.similarity, encoder.is_similar):
+        assert compare([], TEXTS).shape == (0, 7)
+        assert compare(good.astype(np.float16), np.array(TEXTS)).shape == (7, 7)
+        for wrong in (good[:, :5], good + np.nan, np.array([])):
+            with pytest.raises(ValueError, match="embeddings must be"):
+                compare(wrong, good)
+        for wrong in (good.astype(int), list(good), ["a", ["b"]], None, {"a": 1}, b"a"):
+            with pytest.raises(TypeError):
+                compare(TEXTS[0], wrong)
+
+
 def test_encode_refuses_what_it_would_get_wrong(encoder) -> None:
     with pytest.raises(TypeError, match="did you mean 'normalize_embeddings'"):
         encoder.encode(TEXTS, normalise_embeddings=True)

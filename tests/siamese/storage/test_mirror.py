@@ -33,6 +33,20 @@ def local_files(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
+def test_every_part_of_a_file_that_is_copied_is_reported(tmp_path, uri) -> None:
+    """So a worker that copies a large checkpoint is seen to make progress."""
+    parts = []
+    mirror = Mirror(tmp_path / "here", uri, progress=lambda: parts.append(1))
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "large").write_bytes(bytes(3 * 2**22))  # fsspec copies 4 MiB at a time
+    mirror.push()
+    assert len(parts) >= 3
+    parts.clear()
+    Mirror(tmp_path / "there", uri, progress=lambda: parts.append(1)).pull()
+    assert len(parts) >= 3
+    assert (tmp_path / "there" / "large").stat().st_size == 3 * 2**22
+
+
 def write(folder: Path, files: dict[str, str]) -> None:
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

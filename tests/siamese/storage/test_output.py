@@ -9,7 +9,8 @@ import fsspec
 import pytest
 
 from siamese.errors import UserError
-from siamese.storage.output import check_output, path_of, saving
+from siamese.storage.filesystem import filesystem_of, local_path, path_of
+from siamese.storage.output import check_output, saving
 
 
 def save(location: str | Path, text: str) -> None:
@@ -39,15 +40,20 @@ def test_what_is_local_is_told_from_what_is_at_a_uri(location, path) -> None:
     ("location", "words"),
     [
         ("file:v.txt", "Write file:///"),
-        ("file://v.txt", "Write file:///"),
-        ("file://host/v.txt", "Write file:///"),
         ("s3:/bucket/v.txt", "A URI begins s3://"),
         ("abfs+x:/bucket/v.txt", "neither a path nor a URI"),
     ],
 )
 def test_a_uri_that_would_become_a_folder_of_its_name_is_refused(location, words) -> None:
-    for function in (path_of, check_output):
+    for function in (path_of, local_path, filesystem_of, check_output):
         with pytest.raises(UserError, match=words):
+            function(location)
+
+
+@pytest.mark.parametrize("location", ["file://v.txt", "file://host/v.txt"])
+def test_a_file_of_another_machine_is_refused(location) -> None:
+    for function in (path_of, local_path, check_output):
+        with pytest.raises(UserError, match="Write file:///"):
             function(location)
 
 

@@ -135,3 +135,20 @@ def test_the_first_workers_figure_counts_for_all(encoder) -> None:
     two = judges(encoder, 2, [Own(spread=1.0)], "spread")
     two[1]._others = [Own(spread=5.0)]
     assert [found.value for found in in_threads(lambda judge: judge(PAIRS), two)] == [1.0, 1.0]
+
+
+def test_no_texts_are_a_sign_of_life_and_wait_for_no_other_worker(encoder) -> None:
+    judge = judges(encoder, 2)[0]  # the other one never comes
+    beats: list[None] = []
+    judge._context.heartbeat = lambda: beats.append(None)
+    assert judge.encode([]).shape == (0, encoder.embedding_dim)
+    assert len(beats) == 1
+
+
+def test_scores_are_the_same_bits_for_any_number_of_workers(encoder) -> None:
+    found = [
+        in_threads(lambda judge: judge(PAIRS), judges(encoder, world_size))[-1]
+        for world_size in (1, 2, 3)
+    ]
+    assert len({judgement.scores.tobytes() for judgement in found}) == 1
+    assert len({judgement.threshold for judgement in found}) == 1

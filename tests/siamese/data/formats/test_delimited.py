@@ -19,7 +19,7 @@ from siamese.data.cleaning import ReadingCounts
 from siamese.data.format import find_inputs
 from siamese.data.group import Group
 from siamese.data.pair import to_pairs
-from siamese.data.reading import read_groups
+from siamese.data.reading import read_groups, read_texts
 from siamese.errors import UserError
 
 
@@ -118,3 +118,73 @@ def test_a_first_line_that_may_be_a_header_gets_a_hint(tmp_path):
     path.write_text("s1\ts2\tgold\n你好\t您好\t1\n", encoding="utf-8")
     with pytest.raises(UserError, match="name the third column `label`"):
         list(read_groups([str(path)], ReadingCounts()))
+
+
+@pytest.mark.parametrize("suffix", [".tsv", ".csv"])
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ("1", "0"),
+        ("1.0", "0.0"),
+        ("true", "false"),
+        ("TRUE", "False"),
+        ("yes", "NO"),
+        (" 1 ", "0 "),
+    ],
+    ids="-".join,
+)
+@pytest.mark.parametrize("header", [True, False])
+def test_labels_as_programs_and_people_write_them(tmp_path, suffix, labels, header):
+    sep = "\t" if suffix == ".tsv" else ","
+    rows = [("甲", "乙", labels[0]), ("甲", "丙", labels[1])]
+    content = text_rows(sep, [("text1", "text2", "label")] * header + rows)
+    assert read(write(tmp_path / f"a{suffix}", content))[0] == [Group("0", ("甲", "乙"), ("丙",))]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("excel.csv", "text1,text2,label\n甲,乙,1\n,,\n甲,丙,0\n,,\n,,,,\n"),
+        ("blank cells.tsv", "甲\t乙\t1\n\t\t\n甲\t丙\t0\n \t\t\n"),
+        ("index.csv", ",q,a,label\n0,甲,乙,1\n1,甲,丙,0\n"),
+        ("comma too many.csv", "q,a,label,\n甲,乙,1,\n甲,丙,0,\n"),
+        ("bom in a header.csv", "label,\ufeffq,\ufeffa\n1,甲,乙\n0,甲,丙\n"),
+        ("double line ends.tsv", "甲\t乙\t1\r\r\n甲\t丙\t0\r\r\n"),
+    ],
+)
+def test_tables_as_programs_leave_them(tmp_path, name, content):
+    assert read(write(tmp_path / name, content))[0] == [Group("0", ("甲", "乙"), ("丙",))]
+
+
+@pytest.mark.parametrize("suffix", [".tsv", ".csv"])
+def test_texts_of_any_length_and_with_html_are_kept(tmp_path, suffix):
+    long, html = "长" * 200_000, "a&amp;b<br>\u2028&#x41;"
+    content = text_rows("\t" if suffix == ".tsv" else ",", [(long, html, 1)])
+    assert read(write(tmp_path / f"a{suffix}", content))[0] == [Group("0", (long, html))]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "fragments"),
+    [
+        ("a.csv", "text1;text2;label\n甲;乙;1\n", ["line 1", "semicolons", "with commas"]),
+        ("a.csv", TSV, ["line 1", "tabs", "name the file .tsv"]),
+        ("a.tsv", TSV.replace("\t", ","), ["line 1", "commas", "name the file .csv"]),
+        ("a.tsv", TSV.replace("\n", "\r"), ["line 1", "carriage return", "Unix or Windows"]),
+        ("a.csv", "甲,乙,1\r丙,丁,1\r", ["line 1", "carriage return"]),
+        ("a.tsv", "甲\t乙\t1\n\0\0\0\n", ["line 2", "NUL", "--encoding"]),
+        ("a.csv", "甲,乙,1\n\0\0\0\n", ["line 2", "NUL", "--encoding"]),
+        ("a.tsv", "甲\t乙\t1\n甲\t丙\t4.5\n", ["line 2", "'4.5'", "how similar", "write 1 or 0"]),
+        ("a.csv", "甲,乙,1\n甲,丙,-1\n", ["line 2", "'-1'", "write 1 or 0"]),
+        ("a.csv", "甲,乙,1\n甲,丙,nan\n", ["line 2", "'nan'", "0 or 1"]),
+    ],
+)
+def test_other_tables_are_refused_with_what_to_do(tmp_path, name, content, fragments):
+    file = write(tmp_path / name, content)
+    message = refusal(file)
+    assert [f for f in [str(file), *fragments] if f not in message] == []
+
+
+def test_a_carriage_return_in_a_line_of_text_is_refused(tmp_path):
+    file = write(tmp_path / "a.txt", "甲\r乙\r")
+    with pytest.raises(UserError, match=r"a\.txt, line 1: has a carriage return inside"):
+        list(read_texts([str(file)]))

@@ -2,9 +2,15 @@
 
 import pytest
 from input_files import (
+    AS_GROUPS,
+    JSON_LINES,
+    read,
     refusal,
     write,
 )
+
+from siamese.data.reading import read_texts
+from siamese.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -24,6 +30,14 @@ from input_files import (
         ('{"id": "\\ud800", "texts": ["a", "b"]}', ["surrogate"]),
         ('{"id": %s, "texts": []}' % ("1" * 5000), ["line 1"]),
         ('{"id": 1, "texts": %s}' % ("[" * 3000 + "]" * 3000), ["line 1"]),
+        ('{"id": null, "texts": ["a", "b"]}', ["line 1", "string or a number", "null"]),
+        ('\n{"id": [1], "texts": ["a", "b"]}', ["line 2", "string or a number", "[1]"]),
+        ('{"id": 1e999, "texts": ["a", "b"]}', ["line 1", "string or a number"]),
+        ('{"id": 1, "texts": ["a", "b"], "texts": ["c"]}', ["line 1", "'texts'", "more than once"]),
+        ('{"text1": "a", "text2": "b", "label": 1}', ["line 1", "labelled pairs", ".tsv"]),
+        ('{\n "id": 1,\n "texts": ["a", "b"]\n}', ["line 1", "one whole object"]),
+        ("[" * 100_000, ["line 1", "not usable JSON"]),
+        ("\0" * 100, ["line 1", "not valid JSON"]),
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else "",
 )
@@ -31,3 +45,14 @@ def test_json_lines(tmp_path, content, fragments):
     file = write(tmp_path / "a.jsonl", content)
     message = refusal(file)
     assert [f for f in [str(file), *fragments] if f not in message] == []
+
+
+def test_half_a_surrogate_pair_is_refused_by_whoever_reads_texts(tmp_path):
+    file = write(tmp_path / "a.jsonl", '{"id": 1, "texts": ["a"]}\n{"id": 2, "texts": ["\\ud83d"]}')
+    with pytest.raises(UserError, match=r"a\.jsonl, line 2, group '2': holds half of a surrogate"):
+        list(read_texts([str(file)]))
+
+
+def test_the_id_may_be_called_as_in_a_data_set(tmp_path):
+    file = write(tmp_path / "a.jsonl", JSON_LINES.replace('"id"', '"group_id"'))
+    assert read(file)[0] == AS_GROUPS

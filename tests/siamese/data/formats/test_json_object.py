@@ -1,13 +1,19 @@
 """One JSON object of groups: escapes, and a sentence for every malformed one."""
 
+import json
+
 import pytest
 from input_files import (
+    AS_GROUPS,
     GBK,
+    GROUPS,
+    JSON_LINES,
     read,
     refusal,
     write,
 )
 
+import siamese.data.formats.json_object
 from siamese.data.group import Group
 
 
@@ -50,6 +56,11 @@ def test_invalid_utf8_far_down_a_large_json_is_reported_with_its_line(tmp_path):
         ("{'0': ['a', 'b']}", ["line 1", "not valid JSON"]),
         ('{"0": ["a", NaN]}', ["NaN"]),
         ('{"k": ["a", %s]}' % ("1" * 5000), []),
+        ("[" * 100_000, ["not usable JSON"]),
+        ('{"k": %s' % ("[" * 100_000), ["group 'k'", "must be strings", "[["]),
+        ('{"k": ' * 100_000, ["group 'k'", "list of strings"]),
+        ('{"k": ["a", 1e999]}', ["not a usable object"]),
+        ('{"text1": "a", "text2": "b", "label": 1}\n' * 2, ["line 1", "labelled pairs", ".tsv"]),
         ('{"k": %s}' % ("[" * 3000 + "]" * 3000), []),
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else "",
@@ -74,3 +85,28 @@ def test_half_a_surrogate_pair_in_json(tmp_path, content):
     message = refusal(write(tmp_path / "a.json", content))
     assert "surrogate" in message
     assert "a.json, line 1" in message or "a.json, group 'k'" in message
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        JSON_LINES,
+        JSON_LINES.replace('"7"', "7"),
+        "\n\ufeff" + JSON_LINES,
+        "".join(json.dumps({"texts": v, "lang": "zh", "id": k}) + "\n" for k, v in GROUPS.items()),
+    ],
+    ids=["plain", "number", "BOM", "texts first"],
+)
+def test_json_lines_of_this_name_are_read(tmp_path, content):
+    assert read(write(tmp_path / "a.json", content))[0] == AS_GROUPS
+
+
+def test_groups_called_id_and_texts_are_groups(tmp_path):
+    file = write(tmp_path / "a.json", '{"id": ["a", "b"], "texts": ["c", "d"]}')
+    assert read(file)[0] == [Group("id", ("a", "b")), Group("texts", ("c", "d"))]
+
+
+def test_a_text_that_does_not_end_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(siamese.data.formats.json_object, "_LONGEST_TEXT", 1 << 17)
+    message = refusal(write(tmp_path / "a.json", '{"k": ["' + "a" * (1 << 19)))
+    assert "near line 1: a text is longer than" in message

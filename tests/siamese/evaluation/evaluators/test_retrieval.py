@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siamese.config.recipe import Evaluation
+from siamese.config.recipe import Evaluation, Similarity
 from siamese.data.group import Group
 from siamese.data.pair import Pair
+from siamese.encoder.similarity import pairwise_similarity
 from siamese.errors import UserError
 from siamese.evaluation.evaluators import retrieval
 from siamese.evaluation.evaluators.retrieval import build, evaluate_retrieval
@@ -114,3 +115,53 @@ def test_the_development_pairs_are_joined_into_groups() -> None:
 def test_pairs_without_a_positive_one_have_nothing_to_find() -> None:
     with pytest.raises(UserError, match="nothing to find"):
         build(Evaluation())(lambda texts: np.ones((len(texts), 2)), [Pair("1", "2", 0)])
+
+
+def by_all_pairs(groups: list[Group], embeddings: np.ndarray, kind: Similarity) -> list[int]:
+    """The rank of each query, each pair compared by itself; texts are numbers."""
+    ranks = []
+    for query in range(len(embeddings)):
+        own = [g for g in groups if str(query) in g.texts and len(g.texts) > 1]
+        mates = {int(text) for g in own for text in g.texts} - {query}
+        if mates:
+            one = np.repeat(embeddings[query : query + 1], len(embeddings), axis=0)
+            scores = pairwise_similarity(one, embeddings, kind)
+            first = max(scores[mate] for mate in mates)
+            others = set(range(len(embeddings))) - mates - {query}
+            ranks.append(1 + sum(bool(scores[other] >= first) for other in others))
+    return ranks
+
+
+@pytest.mark.parametrize("kind", ["cosine", "notebook"])
+@pytest.mark.parametrize("spread", [0.0, 1e-7, 1e-3, 1.0])
+@pytest.mark.parametrize("length", [1e-12, 1.0, 1e12])
+def test_ranks_are_those_of_pairs_compared_exactly_however_near_texts_are(
+    kind, spread, length, monkeypatch
+) -> None:
+    """Many texts are equally near, or nearer to each other than float32 can tell."""
+    monkeypatch.setattr(retrieval, "QUERIES_AT_ONCE", 32)
+    monkeypatch.setattr(retrieval, "TEXTS_AT_ONCE", 50)
+    monkeypatch.setattr(retrieval, "PAIRS_AT_ONCE", 64)
+    rng = np.random.default_rng(4)
+    centres = rng.normal(size=(12, 24)).repeat(10, axis=0)
+    embeddings = ((centres + spread * rng.normal(size=(120, 24))) * length).astype(np.float32)
+    embeddings[5] = 0  # an empty text
+    embeddings[77] /= 1e6
+    order = rng.permutation(120).reshape(40, 3)
+    groups = [Group(str(n), tuple(map(str, three))) for n, three in enumerate(order.tolist())]
+    found = evaluate_retrieval(groups, lambda texts: embeddings[[int(t) for t in texts]], kind)
+    ranks = np.array(by_all_pairs(groups, embeddings, kind))
+    assert found.mrr == pytest.approx(np.mean(1 / ranks), rel=1e-12)
+    assert found.recall == {k: pytest.approx(np.mean(ranks <= k)) for k in (1, 5, 10)}
+
+
+def test_a_long_search_in_a_run_gives_signs_of_life(monkeypatch) -> None:
+    monkeypatch.setattr(retrieval, "QUERIES_AT_ONCE", 2)
+    asked: list[int] = []
+
+    def encode(texts: list[str]) -> np.ndarray:
+        asked.append(len(texts))
+        return np.ones((len(texts), 2), np.float32)
+
+    build(Evaluation())(encode, [Pair(f"a{n}", f"b{n}", 1) for n in range(3)])
+    assert asked == [6, 0, 0, 0]
