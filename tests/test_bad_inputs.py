@@ -22,7 +22,6 @@ from distributed.cli.main import main
 ROWS = [*bad_inputs.ROWS, *bad_settings.ROWS]
 # Until what refuses them is merged.
 LATER = {
-    "similarity: a model with a smaller vocabulary",
     "train: a shard without texts",
     "vectors: its input as output",
     "encode: its input as output",

@@ -131,7 +131,7 @@ def _models() -> Iterator[Row]:
                 "vocabulary.json",
                 b'{"version": 1, "lowercase": true, "characters": "a", "counts": [1]}',
             ),
-            ("encoder.keras",),
+            ("model", "vocabulary"),
         ),
         "counts that are no numbers": (
             model_file(
