@@ -131,7 +131,7 @@ def _models() -> Iterator[Row]:
                 "vocabulary.json",
                 b'{"version": 1, "lowercase": true, "characters": "a", "counts": [1]}',
             ),
-            ("encoder.keras",),
+            ("model", "vocabulary"),
         ),
         "counts that are no numbers": (
             model_file(
@@ -200,8 +200,10 @@ def _data_sets() -> Iterator[Row]:
         "an older version": (manifest_with(schema_version=1), ("manifest.json", "version 1")),
     }
     commands = list(DATA_READERS.items())
-    for number, (kind, (damage, message)) in enumerate(damages.items()):
-        for command, arguments in commands if number % 4 == 0 else commands[:1]:
+    for kind, (damage, message) in damages.items():
+        # A sweep opens the shards in its trials, but checks what the manifest says before.
+        early = message[0] == "manifest.json" or "altered" in message
+        for command, arguments in commands if early else commands[:1]:
             yield Row(f"{command}: {kind}", arguments, message, damage)
     for command, arguments in commands:
         arguments = ["none" if each == "data" else each for each in arguments]
