@@ -126,7 +126,7 @@ class SentenceEncoder:
             return None
         model = self.model  # made here, and not while the function is traced
         ids = tf.TensorSpec([None, None], tf.int32)
-        function = tf.function(lambda ids: model(ids), input_signature=[ids])
+        function = tf.function(model, [ids], autograph=False)
         return lambda ids: function(ids).numpy()
 
     def encode(

@@ -28,7 +28,7 @@ def inputs_of(embeddings: tf.Tensor, share: Share) -> LossInputs:
 
 def traced(encoder: Encoder) -> Embed:
     """Trace an encoder as training does: some work in a graph only."""
-    function: Embed = tf.function(encoder.embed, input_signature=_SIGNATURE)
+    function: Embed = tf.function(encoder.embed, _SIGNATURE, autograph=False)
     return function
 
 

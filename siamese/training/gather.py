@@ -13,7 +13,7 @@ Gather = Callable[[np.ndarray | tf.Tensor], np.ndarray]
 def build_gather(strategy: tf.distribute.Strategy) -> Gather:
     """Build the function that all workers call together, with arrays of one shape."""
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(autograph=False, reduce_retracing=True)
     def gather(values: tf.Tensor) -> tf.Tensor:
         def of_all(mine: tf.Tensor) -> tf.Tensor:
             return tf.distribute.get_replica_context().all_gather(mine[None], axis=0)

@@ -16,10 +16,10 @@ class Loss(Protocol):
     """Computes one replica's part of the mean loss over the global batch.
 
     The parts of all replicas add up to the loss, and so do their gradients, whatever the number of
-    replicas: `siamese.testing.check_loss` checks that. It is called in a `tf.function`, so it must
-    work with tensors and keep no state. A file in `losses/` has a function `build(settings)`, which
-    makes its loss from the recipe's section `loss`; from Python an object of a user's own does as
-    well, which must pickle to go to workers.
+    replicas: `siamese.testing.check_loss` checks that. It is called in a `tf.function` without
+    AutoGraph, so it must work with tensors (`tf.where`, not `if`) and keep no state. A file in
+    `losses/` has a function `build(settings)`, which makes its loss from the recipe's section
+    `loss`; from Python an object of a user's own does as well, which must pickle to go to workers.
 
     Example: every group's two texts nearer to each other than to any text of another group.
         >>> class Triplet:

@@ -60,7 +60,9 @@ def _build_plain_step(
         optimizer.apply(_dense(tape.gradient(value, variables)), variables)
         return value
 
-    @tf.function(input_signature=[_IDS, _NOISE, _POSITIONS, *_KEYS])
+    # AutoGraph, of which nothing here has use, doubles the time of tracing, and leaves a file in
+    # the temporary folder for each function of a process that is killed.
+    @tf.function(autograph=False, input_signature=[_IDS, _NOISE, _POSITIONS, *_KEYS])
     def train_step(*arrays: tf.Tensor) -> tf.Tensor:
         return strategy.run(replica_step, arrays)
 
@@ -85,9 +87,9 @@ def _build_cached_step(
     encoded again, now with that gradient to carry back. The sum is the plain step's gradient:
     `RowDropout` drops the same both times.
     """
-    encode = tf.function(embed, input_signature=[_IDS, _NOISE])
+    encode = tf.function(embed, [_IDS, _NOISE], autograph=False)
 
-    @tf.function(input_signature=[_IDS, _NOISE, _EMBEDDINGS])
+    @tf.function(autograph=False, input_signature=[_IDS, _NOISE, _EMBEDDINGS])
     def carry_back(ids: tf.Tensor, noise: tf.Tensor, gradient: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
             embeddings = embed(ids, noise)
@@ -99,11 +101,11 @@ def _build_cached_step(
             value = loss(replica_inputs(embeddings, *keys))
         return value, tf.convert_to_tensor(tape.gradient(value, embeddings))
 
-    @tf.function(input_signature=[_EMBEDDINGS, *_KEYS])
+    @tf.function(autograph=False, input_signature=[_EMBEDDINGS, *_KEYS])
     def loss_gradient(*arrays: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return strategy.run(replica_gradient, arrays)
 
-    @tf.function
+    @tf.function(autograph=False)
     def apply(gradients: list[tf.Tensor]) -> None:
         # An argument has no device, which a reduction asks for.
         strategy.run(lambda: optimizer.apply(list(map(tf.identity, gradients)), variables))
