@@ -12,6 +12,10 @@ class UserError(Exception):
     """
 
 
+class FullDiskError(UserError):
+    """A disk that is full: what was being written is not there, and the work can go on later."""
+
+
 class RunError(Exception):
     """Work that failed through no mistake of the user's, such as workers that keep dying.
 

@@ -18,7 +18,7 @@ from siamese.config.recipe import Recipe
 from siamese.data.dataset import TrainingData
 from siamese.data.pair import Pair
 from siamese.data.shards import read_shards
-from siamese.errors import RunError, UserError
+from siamese.errors import FullDiskError, RunError, UserError, in_words, is_full
 from siamese.storage.atomic import read_json, replacing_folder
 from siamese.storage.ownership import owning
 from siamese.training.checkpoint import checkpoint_folders
@@ -109,7 +109,7 @@ def run_trial(config: dict[str, Any], shared: Shared) -> None:
     """Train a trial: what Ray Tune runs, in a process for each.
 
     A user's mistake, such as a loss that is no number, is reported and ends the trial: to try
-    again would not fix it.
+    again would not fix it. A full disk ends the sweep, which can be resumed.
 
     Args:
         config: `settings`, by key.
@@ -119,8 +119,14 @@ def run_trial(config: dict[str, Any], shared: Shared) -> None:
     try:
         with owning(location, wait=_END_WITHIN):
             _train(config["settings"], shared, location)
+    except FullDiskError as error:
+        tune.report({"error": str(error), "ends_sweep": True})
     except (UserError, RunError) as error:
         tune.report({"error": str(error)})
+    except OSError as error:
+        if not is_full(error):
+            raise
+        tune.report({"error": in_words(error), "ends_sweep": True})
 
 
 def _train(settings: dict[str, Any], shared: Shared, location: str) -> None:

@@ -11,6 +11,7 @@ from ray.tune.search import SearchAlgorithm
 from distributed.sweep.search import Search
 from distributed.sweep.trial_log import FAILED, TrialLog, in_order
 from distributed.sweep.trials import Trials
+from siamese.errors import FullDiskError
 
 # A trial whose process dies is tried again so many times.
 RETRIES = 2
@@ -125,8 +126,14 @@ class Watcher(Callback):
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **_: Any
     ) -> None:
-        """Keep an evaluation, or a user's mistake."""
+        """Keep an evaluation, or a user's mistake.
+
+        Raises:
+            FullDiskError: what stopped the trial would stop the others: it can go on later.
+        """
         log = self._log(trial)
+        if result.get("ends_sweep"):
+            raise FullDiskError(f"trial {log.number}: {result['error']}")
         if error := result.get("error"):
             self._trials.end(log, FAILED, error)
         elif evaluation := result.get("evaluation"):

@@ -11,6 +11,7 @@ from typing import Any
 
 import ray
 
+from siamese.errors import UserError
 from siamese.progress import progress
 
 # Seconds between two looks at what the workers have reported.
@@ -25,7 +26,7 @@ class Monitor:
 
     def __init__(self) -> None:
         self._events: list[tuple[str, Any]] = []
-        self._mistake: str | None = None
+        self._mistake: UserError | None = None
         self._attempts = 0
         self._copied_at = -math.inf
 
@@ -53,12 +54,12 @@ class Monitor:
         self._attempts += 1
         return self._attempts
 
-    def set_mistake(self, message: str) -> None:
-        """Keep the message of a user's mistake: to start again would not fix it."""
-        self._mistake = self._mistake or message
+    def set_mistake(self, error: UserError) -> None:
+        """Keep a user's mistake: to start again would not fix it."""
+        self._mistake = self._mistake or error
 
-    def mistake(self) -> str | None:
-        """Return the message, if there is one."""
+    def mistake(self) -> UserError | None:
+        """Return the mistake, if there is one."""
         return self._mistake
 
 

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from distributed.cluster.signals import keeping
-from siamese.errors import RunError, UserError
+from siamese.errors import RunError
 from siamese.storage.filesystem import absolute
 from siamese.training.execution import Execution
 from siamese.training.training_run import TrainingRun
@@ -65,7 +65,7 @@ def launch(run: TrainingRun, report: Callable[[dict[str, Any]], None]) -> None:
     except ray.exceptions.RayError:
         mistake = None  # lost, and with it what it knew
     if mistake:
-        raise UserError(mistake)
+        raise mistake
     if problem:
         raise RunError(f"{problem}\nContinue with --resume once the cause is fixed.")
 

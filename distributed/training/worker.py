@@ -13,7 +13,7 @@ import ray.train.collective
 from distributed.cluster.gpu_memory import cap_worker_memory
 from distributed.training.driver_link import Reporter
 from distributed.training.watchdog import Watchdog
-from siamese.errors import UserError, in_words, is_full
+from siamese.errors import FullDiskError, UserError, in_words, is_full
 from siamese.training.checkpoint import newest_checkpoint, step_of
 from siamese.training.context import LocalContext, Save
 from siamese.training.execution import Execution
@@ -114,11 +114,11 @@ def run_worker(config: dict[str, Any]) -> None:
     try:
         _train(run, reporter, watchdog, monitor)
     except UserError as error:
-        ray.get(monitor.set_mistake.remote(str(error)))
+        ray.get(monitor.set_mistake.remote(error))
         raise
     except Exception as error:
         if is_full(error):
-            ray.get(monitor.set_mistake.remote(in_words(error)))
+            ray.get(monitor.set_mistake.remote(FullDiskError(in_words(error))))
         ray.get(monitor.report.remote("line", f"worker {rank}: {_described(error)}"))
         raise
     finally:

@@ -133,7 +133,7 @@ def _below(filesystem: fsspec.AbstractFileSystem, folder: str) -> Iterator[str]:
     for here, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
         identity = os.path.realpath(here)
         # A link may lead back up, or to where another leads.
-        folders[:] = [] if identity in seen else [f for f in folders if not _is_hidden([f])]
+        folders[:] = [] if identity in seen else sorted(f for f in folders if not _is_hidden([f]))
         for name in names if identity not in seen else ():
             path = os.path.join(here, name)  # noqa: PTH118 (as the user wrote it, `./` too)
             # Whoever opened a named pipe would wait forever. What is missing is reported later.

@@ -51,8 +51,8 @@ def _without(*packages: str) -> Iterator[None]:
 # Must be set before the import.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"
-# cuDNN's LSTM would compute in TF32 on a GPU, whatever TensorFlow is told: embeddings 1e-4 off those
-# of a CPU, and no sooner (docs/benchmarks.md).
+# cuDNN's LSTM would compute in TF32 on a GPU, whatever TensorFlow is told: embeddings 1e-4 off
+# those of a CPU, and no sooner (docs/benchmarks.md).
 os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
 with _without_chatter(), _without("matplotlib", "sklearn"):
     import keras

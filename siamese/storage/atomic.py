@@ -37,6 +37,8 @@ def replacing(path: Path) -> Iterator[Path]:
         flush(beside)
         beside.replace(path)
         flush(path.parent)
+    except OSError as error:
+        raise _naming(path, error) from None
     finally:
         beside.unlink(missing_ok=True)
 
@@ -56,8 +58,17 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         yield beside
         flush_folder(beside)
         put_in_place(beside, path)
+    except OSError as error:
+        raise _naming(path, error) from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _naming(path: Path, error: OSError) -> OSError:
+    """Have an error of writing, such as a full disk, name what was to be written."""
+    if error.filename is None and error.errno is not None:
+        error.filename = str(path)
+    return error
 
 
 def put_in_place(beside: Path, path: Path) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 from siamese.errors import RunError, UserError
 from siamese.storage.filesystem import local_path
@@ -99,13 +99,13 @@ def _locking(path: Path, wait: float, name: str) -> Iterator[None]:
                 folder.rmdir()
 
 
-def _lock(path: Path, wait: float, name: str) -> IO[str]:
+def _lock(path: Path, wait: float, name: str) -> BinaryIO:
     """Lock a folder; the lock is held until the returned file is closed."""
     end = time.monotonic() + wait
     while True:
         try:
             path.mkdir(parents=True, exist_ok=True)
-            lock = (path / LOCK).open("a+", encoding="utf-8")
+            lock = (path / LOCK).open("a+b", buffering=0)
         except (FileExistsError, NotADirectoryError):
             raise UserError(f"{name}: is a file, not a folder. Choose another one.") from None
         except FileNotFoundError:
@@ -122,20 +122,20 @@ def _lock(path: Path, wait: float, name: str) -> IO[str]:
         except OSError:
             return lock  # a file system without locks
         if _is_at(lock, path / LOCK):  # and not one that its owner has just removed
-            lock.truncate(0)
-            lock.write(json.dumps(_this_process()))
-            lock.flush()
+            with suppress(OSError):  # a full disk: then nobody can read who holds it
+                lock.truncate(0)
+                lock.write(json.dumps(_this_process()).encode())
             return lock
         lock.close()
 
 
-def _is_at(stream: IO[str], path: Path) -> bool:
+def _is_at(stream: BinaryIO, path: Path) -> bool:
     with suppress(FileNotFoundError):
         return os.path.samestat(os.fstat(stream.fileno()), path.stat())
     return False
 
 
-def _read(lock: IO[str]) -> dict[str, Any]:
+def _read(lock: BinaryIO) -> dict[str, Any]:
     """Read who holds a lock; nothing if that process has not written it yet."""
     lock.seek(0)
     with suppress(ValueError):

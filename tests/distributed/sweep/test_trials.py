@@ -1,16 +1,20 @@
 """What is kept of the trials of a sweep, and how they are ranked."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from distributed.sweep.folder import SweepFolder
 from distributed.sweep.schedulers import make_scheduler
 from distributed.sweep.trial_log import in_order
+from distributed.sweep.trial_queue import Watcher
 from distributed.sweep.trials import Trials
 from siamese.config import metrics
 from siamese.config.metrics import Metric
 from siamese.config.recipe import Recipe
 from siamese.config.search_space import load_space
-from siamese.errors import UserError
+from siamese.errors import FullDiskError, UserError
 
 
 @pytest.fixture
@@ -116,3 +120,15 @@ def test_a_damaged_account_of_what_was_asked_for_is_named(folder, content) -> No
     folder.asked_file.write_text(content)
     with pytest.raises(UserError, match=r"sweep\.json: damaged"):
         folder.check_same({"trials": 3})
+
+
+def test_a_full_disk_ends_the_sweep_and_not_the_trial_for_good(folder) -> None:
+    trials = three_trials(folder)
+    watcher = Watcher(trials, lambda log: None)
+    trial: Any = SimpleNamespace(trial_id="0001", config={"settings": {"loss.scale": 10}})
+    with pytest.raises(FullDiskError, match="trial 1: best: No space left"):
+        result = {"error": "best: No space left", "ends_sweep": True}
+        watcher.on_trial_result(0, [], trial, result)
+    assert Trials(folder, "mrr", epochs=2).logs[1].status == "running"
+    watcher.on_trial_result(0, [], trial, {"error": "the loss is nan"})
+    assert Trials(folder, "mrr", epochs=2).logs[1].status == "failed"
