@@ -56,6 +56,8 @@ class TooSlow(BaseException):
 def signature(error: BaseException) -> str:
     """The kind of an error and the project's own line that it came from."""
     frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return "files left behind"
     own = [frame for frame in frames if Path(frame.filename).is_relative_to(ROOT)]
     at = next((f for f in reversed(own) if "benchmarks" not in f.filename), own[-1])
     where = Path(at.filename).relative_to(ROOT)

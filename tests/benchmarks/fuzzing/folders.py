@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
@@ -189,8 +190,9 @@ class _Owner:
 
 
 def _checkpoint(folder: Path, words: Sequence[str]) -> None:
-    from siamese.training.checkpoint import load_checkpoint
+    from siamese.training.checkpoint import load_checkpoint, newest_checkpoint
 
+    assert newest_checkpoint(folder.parent, lambda text: None) is None
     model: Any = _Owner(MODEL)
     optimizer: Any = _Owner(OPTIMIZER)
     at = load_checkpoint(folder, model, optimizer)
@@ -204,19 +206,19 @@ def _run(folder: Path, words: Sequence[str]) -> None:
     from siamese.report.run_contents import read_run
     from siamese.report.run_page import page
     from siamese.report.run_report import write_report
+    from siamese.training.checkpoint import Progress
     from siamese.training.run_folder import RunFolder
 
-    run = RunFolder(folder)
+    shutil.rmtree(folder.with_name("rewound"), ignore_errors=True)
+    run = RunFolder(shutil.copytree(folder, folder.with_name("rewound")))
     _refused(lambda: run.check_same(Recipe(), {"hash": "ab" * 32}))
-    _refused(run.read_log)
+    _refused(lambda: run.rewind(Progress(epoch=2, step=20, best_metric=0.5, best_epoch=2)))
     contents = read_run(folder)
     names = ("loss", "metrics", "similarities", "reliability", "roc", "precision", "encoder")
     html = page(contents, dict.fromkeys(names, b"\x89PNG" + bytes(20)))
     assert "<script" not in html.lower()
     if len(html) % 40 == 0:  # drawing takes seconds
         write_report(folder)
-    run.forget_after(20)
-    assert all(line["step"] <= 20 for line in run.read_log())
 
 
 def _sweep(folder: Path, words: Sequence[str]) -> None:
@@ -246,7 +248,9 @@ def _folder(part: str, below: str = "", manifest: str = "", entry: str = "") -> 
 TARGETS = {
     "model": Target(_folder("run/best", "", "manifest.json", "sha256"), _model),
     "data": Target(_folder("data", "", "manifest.json", "files"), _data),
-    "checkpoint": Target(_folder("run/checkpoints/step-000000030"), _checkpoint),
+    "checkpoint": Target(
+        _folder("run/checkpoints/step-00000030", "", "manifest.json", "sha256"), _checkpoint
+    ),
     "run": Target(_folder("run"), _run),
     "sweep": Target(_folder("sweep"), _sweep),
 }

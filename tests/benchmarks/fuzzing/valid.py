@@ -1,8 +1,10 @@
 """The valid things that are altered: a model folder, a data set, a run, a sweep, checkpoints."""
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -30,13 +32,16 @@ def make_valid(folder: Path) -> None:
     (folder / "dev.tsv").write_text(DEV, encoding="utf-8")
     make_data_set([str(folder / "groups.json")], folder / "data", rows_per_shard=6)
     run = make_run(folder / "run", [], epochs=3)
-    checkpoint = run.checkpoints / "step-000000030"
-    checkpoint.mkdir(parents=True)
+    checkpoint = run.checkpoints / "step-00000030"
+    shutil.copytree(run.best, checkpoint / "best")
+    shutil.copy(run.scores_file, checkpoint)
     np.savez(checkpoint / "variables.npz", **MODEL, **OPTIMIZER)
     write_json(
         checkpoint / "progress.json",
         {"epoch": 3, "step": 30, "best_metric": 0.7, "best_epoch": 2, "epoch_loss": 0.0},
     )
+    sums = {name: sha256(content).hexdigest() for name, content in _files(checkpoint)}
+    write_json(checkpoint / "manifest.json", {"sha256": sums})
     sweep = SweepFolder(str(folder / "sweep"))
     sweep.start({"space": {"loss.scale": [5, 80]}, "trials": 4}, load_recipe("fast"), fresh=False)
     evaluation = json.loads(run.metrics_file.read_text().splitlines()[-1])
