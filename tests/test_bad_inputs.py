@@ -20,20 +20,6 @@ from bad_row import Row
 from distributed.cli.main import main
 
 ROWS = [*bad_inputs.ROWS, *bad_settings.ROWS]
-# Until what refuses them is merged.
-LATER = {
-    "train: a shard without texts",
-    "vectors: its input as output",
-    "encode: its input as output",
-    "evaluate: its input as output",
-    "submit: shard with a relative output",
-    "submit: train with a relative output",
-    "submit: tune with a relative output",
-    "submit: vectors with a relative output",
-    "submit: encode with a relative output",
-    "submit: evaluate with a relative output",
-}
-XFAIL = pytest.mark.xfail(strict=True, reason="is merged later")
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +64,7 @@ def exit_code() -> object:
 
 @pytest.mark.parametrize(
     "row",
-    [pytest.param(row, id=row.name, marks=[XFAIL] * (row.name in LATER)) for row in ROWS],
+    [pytest.param(row, id=row.name) for row in ROWS],
 )
 def test_is_refused_in_a_sentence(
     row: Row, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -80,7 +80,7 @@ def vectors(
     from siamese.text.word2vec import train_vectors
     from siamese.text.word2vec_file import save_vectors
 
-    check_output(output)
+    check_output(output, inputs)
     texts = Texts(inputs, encoding=encoding)
     trained = train_vectors(texts, dim, seed, epochs, min_count)
     with saving(output) as beside:

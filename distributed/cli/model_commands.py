@@ -46,7 +46,7 @@ def evaluate(
     if retrieval and threshold != "stored":
         raise UserError("--threshold has no effect with --retrieval, which ranks.")
     if json_file is not None:
-        check_output(json_file)
+        check_output(json_file, [pairs])
     with local_model(model) as folder:
         if retrieval:
             title = "finding group mates among all texts"
@@ -97,7 +97,7 @@ def encode(
     from siamese.encoder.encode_file import encode_file
     from siamese.storage.output import check_output
 
-    check_output(output)
+    check_output(output, [source])
     print(encode_file(model, source, output, normalize, encoding))
 
 

@@ -49,10 +49,10 @@ def submit(
         raise UserError(
             f"--working-dir {working_dir}: no such folder. Give the one to run the job in."
         )
+    _check_outputs(outputs)
     # Ray says at length what it leaves out of a package and where it was stored.
     logging.disable(logging.WARNING)
     client = connect(address)
-    _check_outputs(outputs)
     left_out = check_package(working_dir)
     client.limits = (CONNECT_S, SUBMIT_S)  # type: ignore[attr-defined]
     try:

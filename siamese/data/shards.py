@@ -182,6 +182,10 @@ class ShardedGroups(Sequence[Group]):
             columns = self._read_columns(name, position)
             if any(len(column) != self.row_groups[number] for column in columns):
                 self._refuse(name, f"{len(columns[0])} groups in a row group")
+            ids, texts, negatives = columns
+            every = (ids, texts, negatives, texts.flatten(), negatives.flatten())
+            if any(array.null_count for array in every):
+                self._refuse(name, "something in it is null")
             self._read[number] = columns
             self._groups_kept += self.row_groups[number]
             while self._groups_kept > GROUPS_KEPT and len(self._read) > 1:

@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -13,11 +13,15 @@ from siamese.storage.atomic import replacing
 from siamese.storage.filesystem import filesystem_of, path_of
 
 
-def check_output(location: str | Path) -> None:
-    """Refuse a file that cannot be written, before the work and not after it.
+def check_output(location: str | Path, inputs: Iterable[str] = ()) -> None:
+    """Refuse a file that cannot or must not be written, before the work and not after it.
+
+    Args:
+        location: a path or URI.
+        inputs: what is read: none of these files may be replaced.
 
     Raises:
-        UserError: it is a folder, or its folder or bucket cannot be written.
+        UserError: it is a folder or one of the inputs, or its folder or bucket cannot be written.
     """
     path = path_of(location)
     if path is None:
@@ -27,6 +31,10 @@ def check_output(location: str | Path) -> None:
         raise UserError(f"{location}: is a folder. Give the name of a file.")
     if path.exists() and not _is_plain(path):
         return  # a pipe or a device
+    for name in inputs:
+        read = path_of(name)
+        if path.exists() and read is not None and read.exists() and path.samefile(read):
+            raise UserError(f"{location}: is the input too. Choose another name.")
     folder = next(parent for parent in path.resolve().parents if parent.exists())
     if not folder.is_dir():
         raise UserError(f"{location}: {folder} is a file, not a folder. Choose another name.")
