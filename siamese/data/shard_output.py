@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from siamese.data.shards import MANIFEST
@@ -105,10 +105,11 @@ def make_room(folder: Folder, scratch: Folder | None = None) -> None:
 def _beside(path: Path, output: str, fresh: bool) -> Iterator[tuple[Folder, Folder]]:
     prefix = f".{path.name}{_UNFINISHED}"
     # A folder of its own holds the lock: the one of the data set is replaced as a whole.
-    with owning(path.with_name(f"{prefix}lock"), name=output):
+    lock = path.with_name(f"{prefix}lock")
+    with owning(lock, name=output):
         check_output(output, fresh)
         for left in path.parent.iterdir():  # by processes that were killed
-            if left.name.startswith(prefix) and left.name != f"{prefix}lock":
+            if left.name.startswith(prefix) and left != lock:
                 shutil.rmtree(left, ignore_errors=True)
         # Of a new name each time: a worker of a process that was killed may still write.
         work = Path(tempfile.mkdtemp(dir=path.parent, prefix=prefix))
@@ -120,3 +121,5 @@ def _beside(path: Path, output: str, fresh: bool) -> Iterator[tuple[Folder, Fold
             put_in_place(work / "data", path)
         finally:
             shutil.rmtree(work, ignore_errors=True)
+    with suppress(OSError):  # made by a process that was killed
+        lock.rmdir()

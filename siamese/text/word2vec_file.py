@@ -180,7 +180,7 @@ class Vectors:
 
 def _split(line: bytes, dim: int) -> tuple[bytes, list[bytes]] | None:
     """Split a line of text into its token and its numbers; None: it has too few or too many."""
-    token, *numbers = line.rstrip().rsplit(b" ", dim)
+    token, *numbers = line.rstrip().rsplit(b" ", min(dim, len(line)))
     if len(numbers) != dim or (b" " in token and _is_number(token.rpartition(b" ")[2])):
         return None
     return token, numbers

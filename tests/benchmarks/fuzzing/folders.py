@@ -223,15 +223,13 @@ def _run(folder: Path, words: Sequence[str]) -> None:
 
 def _sweep(folder: Path, words: Sequence[str]) -> None:
     from distributed.sweep.folder import SweepFolder
-    from distributed.sweep.trial_log import in_order, ranking, read_trials
+    from distributed.sweep.trials import Trials
     from siamese.config.loading import load_recipe
 
     sweep = SweepFolder(str(folder))
     _refused(lambda: sweep.check_same({"space": {"loss.scale": [5, 80]}, "trials": 4}))
     _refused(lambda: load_recipe(str(sweep.recipe_file), stored=True))
-    logs = read_trials(sweep.events())
-    max((each["at"] for _, each in in_order(logs)), default=0.0)
-    for log in ranking(logs, "roc_auc"):
+    for log in Trials(sweep, "roc_auc", epochs=2).ranked():
         assert log.best("roc_auc")
 
 

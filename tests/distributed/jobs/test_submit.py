@@ -237,7 +237,7 @@ class TestExitCodes:
             assert job.err.splitlines()[-1] == f"error: job {job.id} failed with exit code 2"
 
     def test_no_wait_prints_the_id_alone(self, head, jobs) -> None:
-        command = ("--no-wait", "--", "shard", "none.jsonl", "--output", "data")
+        command = ("--no-wait", "--", "shard", "none.jsonl", "--output", "/data")
         # --address goes before Ray's variables, and HOST:PORT is understood.
         env = {"RAY_ADDRESS": "http://127.0.0.1:1", "RAY_API_SERVER_ADDRESS": "127.0.0.1:1"}
         address = head.url.removeprefix("http://")
@@ -248,7 +248,7 @@ class TestExitCodes:
 
     @pytest.mark.parametrize("variable", ["RAY_API_SERVER_ADDRESS", "RAY_ADDRESS"])
     def test_the_address_may_be_in_rays_variables(self, head, jobs, variable) -> None:
-        command = ("submit", "--no-wait", "shard", "none.jsonl", "--output", "data")
+        command = ("submit", "--no-wait", "shard", "none.jsonl", "--output", "/data")
         address = {"RAY_ADDRESS": f"127.0.0.1:{head.port}"}.get(variable, head.url)
         job = Job(head, BIN / "siamese", *command, env={variable: address})
         assert job.end() == 0, job.err
@@ -282,7 +282,7 @@ class TestToken:
         command = (BIN / "siamese", "submit", "--no-wait", "--address", guarded.url, "--")
 
         def submit(**env: str) -> Job:
-            return Job(guarded, *command, "shard", "none.jsonl", "--output", "data", env=env)
+            return Job(guarded, *command, "shard", "none.jsonl", "--output", "/data", env=env)
 
         return submit
 
@@ -381,21 +381,21 @@ class TestMistakes:
         ],
     )
     def test_no_cluster_at_the_address(self, refused, address, words) -> None:
-        told = refused("--address", address, "--", "shard", "a.json", "--output", "d")
+        told = refused("--address", address, "--", "shard", "a.json", "--output", "/d")
         assert told.startswith(f"error: {address}: ")
         assert [word for word in [*words, "http://HOST:8265"] if word not in told] == []
 
     def test_no_cluster_at_rays_variable(self, refused) -> None:
-        told = refused("shard", "a", "--output", "d", RAY_ADDRESS="http://127.0.0.1:1")
+        told = refused("shard", "a", "--output", "/d", RAY_ADDRESS="http://127.0.0.1:1")
         assert told.startswith("error: http://127.0.0.1:1: no cluster answers")
 
     @pytest.mark.parametrize("scheme", ["http://", ""])
     def test_a_server_that_never_answers(self, refused, scheme) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
             address = f"{scheme}127.0.0.1:{server.getsockname()[1]}"
-            told = refused("--address", address, "--", "shard", "a.json", "--output", "d")
+            told = refused("--address", address, "--", "shard", "a.json", "--output", "/d")
         assert "is not the dashboard of a Ray cluster, or it does not answer" in told
 
     def test_no_working_directory(self, refused) -> None:
-        told = refused("--working-dir", "none", "--", "shard", "a.json", "--output", "d")
+        told = refused("--working-dir", "none", "--", "shard", "a.json", "--output", "/d")
         assert told.startswith("error: --working-dir none: no such folder.")
