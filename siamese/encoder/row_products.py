@@ -3,16 +3,18 @@
 The linear algebra of numpy picks its way by the shape of a product, and some ways by a row's place
 in it, so that the last digits of a row depend on how many others there are and on where it stands:
 with OpenBLAS on processors with AVX2, rows 0 to 5 and 6 to 11 of each dozen are summed up in
-different orders. Where 2 and 8 rows prove to be computed alike (with AVX-512, say), all products
-are taken in blocks of these fixed shapes, which costs nothing; elsewhere each row by itself.
+different orders. All products are therefore taken in blocks of a fixed shape whose rows prove to be
+computed alike, and if they are few in smaller ones that prove to give the same (2 rows with
+AVX-512). Where no such blocks are found, each row is computed by itself.
 """
 
 from functools import cache
 
 import numpy as np
 
-# Rows of a block; of one that stands for few rows.
-ROWS, FEW_ROWS = 8, 2
+# Rows of a block; and of one that stands for few rows: the first that proves right.
+ROWS = 8
+FEW_ROWS = (2, 4, ROWS)
 # Multiplications of a block, at most: OpenBLAS uses one thread for so many, and where it can a way
 # for small products.
 MULTIPLICATIONS = 1 << 18
@@ -29,10 +31,16 @@ class RowProducts:
         *_, self._height, width = kernels.shape
         columns = _columns(self._height, width)
         widths = {part.stop - part.start for part in columns}
-        alike = all(_rows_are_alike(self._height, each) for each in widths)
-        self._many, self._few = (ROWS, FEW_ROWS) if alike else (1, 1)
+        right = (
+            few
+            for few in FEW_ROWS
+            if all(_rows_are_alike(self._height, each, few) for each in widths)
+        )
+        self._few = next(right, 1)
+        self._many = ROWS if self._few > 1 else 1
         kernels = np.ascontiguousarray(kernels)
-        self._parts = [(part, kernels[..., part]) for part in (columns if alike else [slice(None)])]
+        parts = columns if self._few > 1 else [slice(None)]
+        self._parts = [(part, kernels[..., part]) for part in parts]
 
     def __call__(self, rows: np.ndarray, count: int, out: np.ndarray) -> None:
         """Multiply the first rows.
@@ -70,8 +78,8 @@ def _columns(height: int, width: int) -> list[slice]:
 
 
 @cache
-def _rows_are_alike(height: int, width: int) -> bool:
-    """Try whether blocks of both sizes compute each of their rows in the same way.
+def _rows_are_alike(height: int, width: int, few: int) -> bool:
+    """Try whether blocks of `ROWS` and of `few` rows compute each of their rows in the same way.
 
     On 64 rows, at two places each: two ways of summing up can agree on some by chance.
     """
@@ -86,5 +94,5 @@ def _rows_are_alike(height: int, width: int) -> bool:
         return np.roll(blocks.reshape(64, width), -shift, axis=0)
 
     expected = products(ROWS, 0)
-    others = [products(ROWS, 3), products(FEW_ROWS, 0), products(FEW_ROWS, 1)]
+    others = [products(ROWS, 3), products(few, 0), products(few, 1)]
     return all(np.array_equal(each, expected) for each in others)
