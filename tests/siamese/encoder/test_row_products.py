@@ -66,9 +66,16 @@ def test_ways_that_differ_in_the_last_digits_are_recognised(monkeypatch, wrong) 
 
     roll = np.roll
     monkeypatch.setattr(np, "roll", lambda *a, **b: roll(*a, **b).view(Rows))
-    assert not alike(16, 16)
+    assert not alike(16, 16, 2)
     wrong = ""
-    assert alike(16, 16)
+    assert alike(16, 16, 2)
+
+
+@pytest.mark.parametrize(("right", "few", "many"), [((2, 4, 8), 2, 8), ((4, 8), 4, 8), ((), 1, 1)])
+def test_the_smallest_blocks_that_prove_right_are_taken(monkeypatch, right, few, many) -> None:
+    monkeypatch.setattr(row_products, "_rows_are_alike", lambda height, width, size: size in right)
+    product = RowProducts(np.ones((2, 16, 16), np.float32))
+    assert (product._few, product._many) == (few, many)
 
 
 def test_kernels_are_cut_into_parts_for_one_thread() -> None:
