@@ -135,7 +135,7 @@ def test_a_mistake_that_a_worker_finds_is_reported_in_a_sentence(cluster, source
     running = command(cluster, *source, "--output", str(tmp_path / "data"))
     out, err = running.communicate()
     assert err == f"error: {source[0]}, line 701, column 18: not valid JSON: " + (
-        "Expecting ':' delimiter.\n"
+        "Expecting ':' delimiter. Each line must hold one whole object.\n"
     )
     assert "holds them in memory" in out
     assert running.returncode == 2
