@@ -30,7 +30,7 @@ from storm_works import Work, make_inputs, works
 # Times that a command is given at most, and seconds that each may take.
 ATTEMPTS, LIMIT = 5, 300
 # How a command may end: well, by a signal that the storm sent, or with a sentence.
-ERROR = re.compile(r"^(error: .+|stopped; --resume .+|Aborted!?.?)$", re.MULTILINE)
+ERROR = re.compile(r"^(error: .+|stopped\b.*)$", re.MULTILINE)
 CAPTION = """
 times: faults of the kind. again: how often the command was given again in all. lost: median and
 most seconds of all attempts beyond those of the undisturbed command. refused: attempts that ended
