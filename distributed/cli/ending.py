@@ -69,16 +69,34 @@ def _code_of(
     except BrokenPipeError:
         _write_nowhere()
         return 141
-    except (UserError, OSError) as error:
-        _say(f"error: {in_words(error)}")
-        return 2
-    except MemoryError as error:
-        _say(f"error: there is not enough memory ({error})")
-        return 1
-    except RunError as error:
-        _say(f"error: {error}")
-        return 1
+    except Exception as error:
+        code, words = _told(error)
+        if not code:
+            raise
+        _say(f"error: {words}")
+        return code
     return 0
+
+
+def _told(error: Exception) -> tuple[int, str]:
+    """Put an error into words; the exit code, 0 for a bug, whose traceback is to be shown."""
+    if _is_lost_cluster(error):
+        return 1, f"the cluster was lost: {str(error).strip().splitlines()[0]} Try again."
+    if isinstance(error, UserError | OSError):
+        return 2, in_words(error)
+    if isinstance(error, MemoryError):
+        return 1, f"there is not enough memory ({error})"
+    return (1, str(error)) if isinstance(error, RunError) else (0, "")
+
+
+def _is_lost_cluster(error: Exception) -> bool:
+    """Say whether it is Ray's own error, and not one that a task of Ray's had."""
+    ray = sys.modules.get("ray")
+    return (
+        ray is not None
+        and isinstance(error, ray.exceptions.RayError)
+        and not isinstance(error, ray.exceptions.RayTaskError)
+    )
 
 
 def _check_folder() -> None:

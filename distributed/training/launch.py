@@ -135,13 +135,15 @@ def _wait(
             f"the workers failed more than {execution.max_failures} times (--max-failures), the "
             f"last time with: {_last_line(error)}\n--verbose shows what the workers write."
         )
+    except ray.exceptions.RayError as error:
+        return f"the cluster was lost: {_first_line(error)}"
     except SystemExit:  # what Ray makes of a SIGINT
         if follower.gave_up:
             return gone
         if follower.error is None:
             raise KeyboardInterrupt from None
     if isinstance(follower.error, ray.exceptions.RayError):
-        return f"what the workers report can no longer be had: {_last_line(follower.error)}."
+        return f"what the workers report can no longer be had: {_first_line(follower.error)}"
     if follower.error is not None:
         raise follower.error
     return ""
@@ -151,3 +153,7 @@ def _last_line(error: Exception) -> str:
     failures = getattr(error, "worker_failures", {})
     causes = [str(cause).strip().splitlines()[-1] for cause in failures.values() if str(cause)]
     return causes[0] if causes else str(error).strip().splitlines()[-1]
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -12,6 +12,7 @@ import threading
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
@@ -154,11 +155,11 @@ class ShardedGroups(Sequence[Group]):
     def _pairs(self) -> tuple[int, ...]:
         counts = []
         for name in dict.fromkeys(name for name, _ in self._where):
-            with self._folder.open_arrow(name) as source:
-                metadata = pq.ParquetFile(source).metadata
-            for number in range(metadata.num_row_groups):
-                row_group = metadata.row_group(number)
-                counts.append(row_group.column(_TEXTS).num_values - row_group.num_rows)
+            with self._opened(name) as file:
+                groups = [file.metadata.row_group(n) for n in range(file.metadata.num_row_groups)]
+                counts += [each.column(_TEXTS).num_values - each.num_rows for each in groups]
+            if len(groups) != sum(own == name for own, _ in self._where):
+                self._refuse(name, f"{len(groups)} row groups")
         return tuple(counts)
 
     def pairs(self) -> tuple[int, ...]:
@@ -194,11 +195,20 @@ class ShardedGroups(Sequence[Group]):
             return columns
 
     def _read_columns(self, name: str, position: int) -> list[pa.Array]:
+        with self._opened(name) as file:
+            table = file.read_row_group(position, columns=SCHEMA.names)
+            columns = [c.combine_chunks() for c in table.select(SCHEMA.names).cast(SCHEMA).columns]
+            for column in columns:
+                column.validate(full=True)  # texts are UTF-8
+            return columns
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[pq.ParquetFile]:
+        """Open a shard; what Arrow finds wrong with it while the block runs is a sentence."""
         try:
             with self._folder.open_arrow(name) as source:
-                table = pq.ParquetFile(source).read_row_group(position, columns=SCHEMA.names)
-                return [c.combine_chunks() for c in table.select(SCHEMA.names).cast(SCHEMA).columns]
-        except (pa.ArrowException, KeyError, IndexError, OSError, MemoryError) as error:
+                yield pq.ParquetFile(source)
+        except (pa.ArrowException, LookupError, ValueError, OSError, MemoryError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # of the disk or the network
             self._refuse(name, str(error))

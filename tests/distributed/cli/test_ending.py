@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import ray
 import typer
 from paths import ROOT, SAMPLE
 
@@ -47,6 +48,8 @@ class RayTaskError(OSError):
         (MemoryError("8 GiB"), 1, "error: there is not enough memory (8 GiB)"),
         (KeyboardInterrupt(), 130, "stopped"),
         (KeyboardInterrupt("stopped; --resume continues it"), 130, "stopped; --resume"),
+        (ray.exceptions.RaySystemError("gone"), 1, "error: the cluster was lost: "),
+        (ray.exceptions.GetTimeoutError("no answer."), 1, "error: the cluster was lost: no answ"),
         (typer.Exit(7), 7, ""),
     ],
 )

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from folder_bytes import parquet_rows
@@ -18,8 +19,9 @@ from siamese.data.cleaning import ReadingCounts
 from siamese.data.dataset import TrainingData
 from siamese.data.reading import read_groups
 from siamese.data.sharding import make_data_set
-from siamese.data.shards import MANIFEST, read_manifest, read_shards
+from siamese.data.shards import MANIFEST, SCHEMA, ShardedGroups, read_manifest, read_shards
 from siamese.errors import UserError
+from siamese.storage.folder import Folder
 from siamese.text.vocabulary import Vocabulary
 
 
@@ -129,3 +131,26 @@ class TestRead:
             read_shards(tmp_path / "data")
         assert f"{tmp_path / 'data'}: not a data set" in str(error.value)
         assert "siamese shard" in str(error.value)
+
+
+@pytest.mark.parametrize("column", ["group_id", "texts", "negatives"])
+def test_a_text_that_is_no_utf8_is_a_sentence(tmp_path, column) -> None:
+    """Arrow writes and reads such bytes without a word."""
+    bad = pa.array([b"\xff\xfe"], pa.binary()).view(pa.string())
+    lists = pa.ListArray.from_arrays([0, 1], bad)
+    good = pa.array([["a", "b"]], pa.list_(pa.string()))
+    columns = {"group_id": pa.array(["a"]), "texts": good, "negatives": good}
+    columns[column] = bad if column == "group_id" else lists
+    pq.write_table(pa.table(columns), tmp_path / "part-00000.parquet")
+    groups = ShardedGroups(Folder(tmp_path), {"part-00000.parquet": 1})
+    with pytest.raises(UserError, match=r"part-00000\.parquet: damaged, or no shard \(.*UTF8"):
+        groups[0]
+
+
+def test_a_shard_with_other_row_groups_than_its_manifest_says_is_a_sentence(tmp_path) -> None:
+    texts = [["a", "b"]] * 4
+    columns = {"group_id": list("abcd"), "texts": texts, "negatives": texts}
+    table = pa.table(columns, schema=SCHEMA)
+    pq.write_table(table, tmp_path / "part-00000.parquet", row_group_size=2)
+    with pytest.raises(UserError, match=r"part-00000\.parquet: .*2 row groups"):
+        ShardedGroups(Folder(tmp_path), {"part-00000.parquet": 4}).pairs()
