@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 CHECKED_FILES = ("encoder.keras", "vocabulary.json", "recipe.yaml", "metrics.json")
 MANIFEST = "manifest.json"
 VERSION = 1
+# Above all figures; neither NaN lies below it, nor infinity, nor what is too large for a float.
+LARGEST_FIGURE = 1e18
 # Bytes that files which are read at once may have; far more than any has that was saved.
 LARGEST = {
     "vocabulary.json": 1 << 26,
@@ -106,7 +108,7 @@ def _read_metrics(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: not figures by name. Copy or train the model again.")
     for name in ("threshold", *({*METRICS, "pairs", "positives"} & metrics.keys())):
         value: Any = metrics.get(name)
-        if type(value) not in (int, float) or not math.isfinite(value):
+        if type(value) not in (int, float) or not -LARGEST_FIGURE < value < LARGEST_FIGURE:
             raise UserError(f"{path}: {name} is no number. Copy or train the model again.")
     return metrics
 
