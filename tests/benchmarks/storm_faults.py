@@ -13,24 +13,41 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-# Time as a program sees it, moved by as many seconds as a file says.
+# Time as a program sees it, moved by the seconds that a mapped file holds. Waits until a time of
+# day are moved with it, as the kernel would: those of glibc, and the futexes that gRPC waits on.
 _CLOCK = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
-#include <stdio.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <stdarg.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
+#include <unistd.h>
 static long moved(void) {
-    long by = 0;
-    FILE *file = fopen(getenv("STORM_CLOCK"), "r");
-    if (file) { if (fscanf(file, "%ld", &by) != 1) by = 0; fclose(file); }
-    return by;
+    static volatile long *by;
+    if (!by) {
+        const char *name = getenv("STORM_CLOCK");
+        int file = name ? open(name, O_RDONLY | O_CLOEXEC) : -1;
+        if (file < 0) return 0;
+        void *mapped = mmap(0, sizeof *by, PROT_READ, MAP_SHARED, file, 0);
+        close(file);
+        if (mapped == MAP_FAILED) return 0;
+        by = mapped;
+    }
+    return *by;
+}
+static struct timespec of_kernel(const struct timespec *at) {
+    struct timespec then = *at;
+    if (then.tv_sec > 1000000000) then.tv_sec -= moved();  /* not of the monotonic clock */
+    return then;
 }
 int clock_gettime(clockid_t clock, struct timespec *now) {
-    static int (*real)(clockid_t, struct timespec *);
-    if (!real) real = dlsym(RTLD_NEXT, "clock_gettime");
-    int failed = real(clock, now);
+    long failed = syscall(SYS_clock_gettime, clock, now);
     if (!failed && clock == CLOCK_REALTIME) now->tv_sec += moved();
     return failed;
 }
@@ -45,6 +62,27 @@ time_t time(time_t *now) {
     clock_gettime(CLOCK_REALTIME, &at);
     if (now) *now = at.tv_sec;
     return at.tv_sec;
+}
+int pthread_cond_timedwait(pthread_cond_t *c, pthread_mutex_t *m, const struct timespec *at) {
+    static int (*real)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
+    if (!real) real = dlvsym(RTLD_NEXT, "pthread_cond_timedwait", "GLIBC_2.3.2");
+    struct timespec then = of_kernel(at);
+    return real(c, m, &then);
+}
+long syscall(long number, ...) {
+    static long (*real)(long, ...);
+    if (!real) real = dlsym(RTLD_NEXT, "syscall");
+    long a[6];
+    va_list given;
+    va_start(given, number);
+    for (int i = 0; i < 6; i++) a[i] = va_arg(given, long);
+    va_end(given);
+    struct timespec then;
+    if (number == SYS_futex && (a[1] & FUTEX_CLOCK_REALTIME) && a[3]) {
+        then = of_kernel((const struct timespec *)a[3]);
+        a[3] = (long)&then;
+    }
+    return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 """
 
@@ -79,6 +117,13 @@ def _signal_to(number: signal.Signals, *names: bytes) -> Strike:
     return strike
 
 
+def _move_clock(process: subprocess.Popen[bytes], folder: Path, rng: random.Random) -> None:
+    with (folder / "clock").open("r+b") as file:  # which programs have mapped
+        file.write(
+            rng.choice([-90000, -3700, -61, 61, 3700, 90000]).to_bytes(8, "little", signed=True)
+        )
+
+
 WORKERS = (b"RayTrainWorker", b"ray::ImplicitFunc", b"ray::map", b"ray::_map")
 STRIKES: dict[str, Strike] = {
     "driver killed": _signal(signal.SIGKILL),
@@ -90,10 +135,7 @@ STRIKES: dict[str, Strike] = {
     "checkpoint cut": _signal(signal.SIGKILL),
     "checkpoint altered": _signal(signal.SIGKILL),
     "checkpoint emptied": _signal(signal.SIGKILL),
-    "clock jumps": lambda process, folder, rng: (
-        (folder / "clock").write_text(str(rng.choice([-90000, -3700, -61, 61, 3700, 90000])))
-        and None
-    ),
+    "clock jumps": _move_clock,
 }
 
 
@@ -116,9 +158,10 @@ def damage(fault: str, folder: Path, rng: random.Random) -> str:
 
 @contextmanager
 def clock(folder: Path) -> Iterator[dict[str, str]]:
-    """Yield the variables of a process whose clock is moved by what `folder/clock` says."""
+    """Yield the variables of a process whose clock is moved by the seconds in `folder/clock`."""
     source, library = folder / "clock.c", folder / "clock.so"
     source.write_text(_CLOCK)
+    (folder / "clock").write_bytes(bytes(8))
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
     yield {"LD_PRELOAD": str(library), "STORM_CLOCK": str(folder / "clock")}
 
