@@ -125,7 +125,7 @@ def train_at(
         with owning(location, resumes=existing == "resume"):
             made = f"{temporary}/data"
             _train_owned(place, groups, dev, recipe, location, existing, parts, made)
-            return load_best(location)
+            return SentenceEncoder.load(str(Folder(location) / "best"))
 
 
 def _train_owned(
@@ -171,20 +171,6 @@ def _keep_data(made: str, folder: RunFolder) -> str:
     shutil.move(made, kept)
     folder.publish()
     return str(Folder(folder.location) / "data")
-
-
-def load_best(run: str) -> SentenceEncoder:
-    """Load the model of a run's best epoch.
-
-    Args:
-        run: the run folder, a path or URI.
-    """
-    best = Folder(run) / "best"
-    with tempfile.TemporaryDirectory(prefix="siamese-best-") as temporary:
-        for name in best.names():
-            with best.local_copy(name) as file:
-                shutil.copyfile(file, f"{temporary}/{name}")
-        return SentenceEncoder.load(temporary)
 
 
 def parts_of(evaluator: Any, trackers: Iterable[Any] | None, settings: dict[str, Any]) -> Parts:

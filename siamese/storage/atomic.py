@@ -75,7 +75,7 @@ def put_in_place(beside: Path, path: Path) -> None:
     """Rename a folder to `path`; what was there is removed.
 
     Args:
-        beside: in the same file system, flushed.
+        beside: in the same file system; all in it has been flushed.
         path: where it goes.
     """
     if not path.exists():

@@ -13,7 +13,6 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from siamese.errors import UserError
-from siamese.storage.atomic import flush
 from siamese.storage.filesystem import filesystem_of
 
 
@@ -128,7 +127,6 @@ class Folder:
         if self.is_local:
             begun = Path(scratch.path_of(f"{name}.{uuid.uuid4().hex}"))
             yield begun
-            flush(begun)
             begun.replace(self.path_of(name))
             return
         with tempfile.TemporaryDirectory() as temporary:

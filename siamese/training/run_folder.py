@@ -24,7 +24,6 @@ from siamese.config.recipe import Recipe
 from siamese.errors import UserError
 from siamese.storage.atomic import flush, read_json, replacing, replacing_folder, write_json
 from siamese.storage.filesystem import local_path
-from siamese.storage.folder import Folder
 from siamese.storage.mirror import Mirror
 from siamese.storage.ownership import clear_folder, is_used
 from siamese.training.best_model import BEST, SCORES, copy_best, publish_best, restore_best
@@ -92,11 +91,6 @@ class RunFolder:
     def location(self) -> str:
         """Return the path or URI that the user knows the run by."""
         return self._mirror.uri if self._mirror else str(self.path)
-
-    @property
-    def best_location(self) -> str:
-        """Return the path or URI of the best model's folder."""
-        return str(Folder(self.location) / "best")
 
     def check(self, existing: Existing) -> None:
         """Check that the folder may be used; nothing is written or removed.
