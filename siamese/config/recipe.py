@@ -106,16 +106,26 @@ class Loss(Section):
         ge=0,
         le=64,
         description="labelled negatives drawn per group, as further columns; if any, as many "
-        "negative pairs of texts that are in no group are drawn as a batch has groups",
+        "negative pairs of texts that are in no group are drawn as a batch has groups (with "
+        "`labelled`: pairs that are labelled as less than paraphrases)",
     )
     ranking: float = Field(
         0.0,
         ge=0,
         le=100,
         description="weight of CoSENT (Su, 2022) as a second loss, which ranks the batch's "
-        "positive pairs above its labelled negative ones",
+        "labelled pairs by their grade",
     )
     ranking_scale: float = Field(20.0, gt=0, description="multiplies the cosines in CoSENT")
+    distillation: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        description="weight of following a teacher as a further loss (`--teacher`)",
+    )
+    teacher_scale: float = Field(
+        50.0, gt=0, description="multiplies the teacher's cosines before the softmax to follow"
+    )
     options: dict[str, Any] = Field(
         {}, description="settings of a loss of one's own, which only that loss knows"
     )
@@ -143,11 +153,19 @@ class Sampling(Section):
         description="encode so many groups at a time, twice over, to hold a batch of any size in "
         "little memory (gradient caching, Gao et al., 2021); null: all at once",
     )
-    method: Literal["pairs", "by_size", "notebook"] = Field(
+    method: Literal["pairs", "by_size", "labelled", "notebook"] = Field(
         "pairs",
         description="`pairs`: shuffled passes, two different texts per group. `by_size`: so too, "
-        "but a pass takes a group of n texts n - 1 times. `notebook`: independent draws, the two "
-        "texts (with replacement) concatenated in both orders",
+        "but a pass takes a group of n texts n - 1 times. `labelled`: passes over the pairs that "
+        "were labelled as paraphrases, and over groups without such as `by_size`. `notebook`: "
+        "independent draws, the two texts (with replacement) concatenated in both orders",
+    )
+    unlabelled: int = Field(
+        0,
+        ge=0,
+        lt=MOST,
+        description="texts of the teacher's folder in a global batch, besides the groups', in "
+        "neighbourhoods of 8 that are near each other",
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,24 @@ from siamese.text.vocabulary import Vocabulary
 
 # Stands for a hard negative that a group does not have: no row is compared with it.
 NO_TEXT = np.iinfo(np.int64).min
+
+
+class Teacher(Protocol):
+    """Knows vectors of some texts; `siamese.teaching` reads one from a folder.
+
+    Attributes:
+        dim: numbers in a vector.
+        texts: those that it knows.
+    """
+
+    dim: int
+    texts: Sequence[str]
+
+    def find(self, texts: Sequence[str]) -> np.ndarray:
+        """Return the position of each text among `texts`, or -1, int64 `[n]`."""
+
+    def vectors(self, positions: np.ndarray) -> np.ndarray:
+        """Return vectors of unit length, zeros for -1, float32 `[n, dim]`."""
 
 
 class Batch(NamedTuple):
@@ -27,8 +45,12 @@ class Batch(NamedTuple):
             was asked for and is not there, int64 `[columns]`: as many for every worker.
         own_groups: for each text of each group, the group's number in the share, int32 `[N]`.
         own_keys: the hash of that text, int64 `[N]`.
-        negative_pairs: the rows of two texts that are labelled as different, then -1 for what hard
-            negatives that are not there leave out, int32 `[N + 2 B hard negatives, 2]`.
+        pairs: the rows of the two texts of each labelled pair, then -1 for what hard negatives that
+            are not there leave out: as many for every worker, int32 `[pairs, 2]`.
+        grades: of these pairs, from 0 (they mean something else) to 1 (the same), float32
+            `[pairs]`.
+        teacher: the teacher's vector of each column's text, of unit length, or zeros, float32
+            `[columns, teacher's dim]`; without a teacher it has no numbers.
     """
 
     micro_batches: tuple[np.ndarray, ...]
@@ -37,7 +59,9 @@ class Batch(NamedTuple):
     column_keys: np.ndarray
     own_groups: np.ndarray
     own_keys: np.ndarray
-    negative_pairs: np.ndarray
+    pairs: np.ndarray
+    grades: np.ndarray
+    teacher: np.ndarray
 
 
 def make_batch(
@@ -46,6 +70,7 @@ def make_batch(
     text: Text,
     hard_negatives: int,
     micro_batch_groups: int | None = None,
+    teacher: Teacher | None = None,
 ) -> Batch:
     """Turn rows into ids for a training step.
 
@@ -55,18 +80,24 @@ def make_batch(
         text: the recipe's section.
         hard_negatives: how many were asked for of each group.
         micro_batch_groups: cut the rows into micro-batches of so many groups' rows.
+        teacher: knows vectors of some of the texts.
     """
     texts = rows.texts
     groups = len(rows.own)
     own = [key for keys in rows.own for key in keys]
-    keys = _hash([*texts, *own])
-    columns = groups * (2 + hard_negatives) + len(rows.single_texts)
+    keys = hash_texts([*texts, *own])
+    columns = len(texts) - len(rows.negatives) + groups * hard_negatives
     column_keys = np.full(columns, NO_TEXT)
     column_keys[: len(texts)] = keys[: len(texts)]
-    negative_pairs = np.full(
-        (2 * groups * hard_negatives + len(rows.single_texts) // 2, 2), -1, np.int32
-    )
-    negative_pairs[: len(rows.negative_pairs)] = rows.negative_pairs
+    # Room for the pairs of a group's two texts with each hard negative that was asked for.
+    most = len(rows.pairs) + 2 * (groups * hard_negatives - len(rows.negatives))
+    pairs = np.full((most, 2), -1, np.int32)
+    pairs[: len(rows.pairs)] = rows.pairs
+    grades = np.zeros(most, np.float32)
+    grades[: len(rows.grades)] = rows.grades
+    vectors = np.zeros((columns, teacher.dim if teacher else 0), np.float32)
+    if teacher:
+        vectors[: len(texts)] = teacher.vectors(teacher.find(texts))
     order = np.argsort([len(t) for t in texts], kind="stable")
     positions = np.empty(len(texts), np.int32)
     positions[order] = np.arange(len(texts), dtype=np.int32)
@@ -83,11 +114,13 @@ def make_batch(
         column_keys=column_keys,
         own_groups=np.repeat(np.arange(groups, dtype=np.int32), [len(group) for group in rows.own]),
         own_keys=keys[len(texts) :],
-        negative_pairs=negative_pairs,
+        pairs=pairs,
+        grades=grades,
+        teacher=vectors,
     )
 
 
-def _hash(texts: Sequence[str]) -> np.ndarray:
+def hash_texts(texts: Sequence[str]) -> np.ndarray:
     """Hash texts so that every process gets the same (Python's own hashes differ)."""
     values = np.empty(len(texts), object)
     values[:] = texts

@@ -40,9 +40,10 @@ def notebook_rows(
     return Rows(
         first=joined,
         second=turned,
-        single_texts=[],
+        others=[],
         negatives=[],
         own=list(zip(joined, turned, strict=True)),
-        negative_pairs=np.zeros((0, 2), np.int32),
+        pairs=np.arange(2 * len(joined), dtype=np.int32).reshape(2, -1).T,
+        grades=np.ones(len(joined), np.float32),
         noise=noise[:, :2].ravel(order="F"),
     )

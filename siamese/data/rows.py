@@ -1,6 +1,6 @@
 """The texts of a batch, and the position in a run that decides which they are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -38,32 +38,38 @@ class Position:
 
 @dataclass(frozen=True)
 class Rows:
-    """The texts of one worker's share of a batch: B groups, and N labelled negative pairs.
+    """The texts of one worker's share of a batch: B positive pairs of B groups, and N other pairs.
 
     The rows of the encoder's batch are the groups' first texts, then their second texts, then the
-    first and then the second texts of the negative pairs, then the hard negatives: row `i` and row
-    `i + B` are a positive pair.
+    first and then the second texts of the other pairs, then the hard negatives, then unlabelled
+    texts: row `i` and row `i + B` are a positive pair.
 
     Attributes:
         first: one text per group `[B]`.
         second: another text of the same group `[B]`.
-        single_texts: the texts of single-text groups, then one hard negative of each `[2 N]`.
+        others: the first texts of the other pairs, then their second texts `[2 N]`.
         negatives: hard negatives of any of the groups `[H]`.
         own: for each group, its texts: none of them may serve as its negative `[B]`. Every other
             row is a negative to every group.
-        negative_pairs: the rows of two texts that are labelled as different, int32 `[N + 2 H, 2]`.
-        noise: what each row's dropout is drawn from, uint32 `[2 B + 2 N + H]`.
+        pairs: the rows of the two texts of each labelled pair, the groups' positive pairs first,
+            int32 `[B + N + 2 H, 2]`.
+        grades: how much the two texts of each such pair mean the same, from 0 to 1, float32
+            `[B + N + 2 H]`.
+        noise: what each row's dropout is drawn from, uint32 `[2 B + 2 N + H + U]`.
+        unlabelled: texts that only a teacher knows something about `[U]`.
     """
 
     first: list[str]
     second: list[str]
-    single_texts: list[str]
+    others: list[str]
     negatives: list[str]
     own: list[tuple[str, ...]]
-    negative_pairs: np.ndarray
+    pairs: np.ndarray
+    grades: np.ndarray
     noise: np.ndarray
+    unlabelled: list[str] = field(default_factory=list)
 
     @property
     def texts(self) -> list[str]:
-        """Return all rows `[2 B + 2 N + H]`."""
-        return self.first + self.second + self.single_texts + self.negatives
+        """Return all rows `[2 B + 2 N + H + U]`."""
+        return self.first + self.second + self.others + self.negatives + self.unlabelled

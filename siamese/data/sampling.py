@@ -10,9 +10,11 @@ from itertools import chain
 import numpy as np
 
 from siamese.config.recipe import Sampling
-from siamese.data.dataset import Sizes, TrainingData
+from siamese.data.dataset import Counts, TrainingData
 from siamese.data.epoch_order import batch_indices, split_row_groups
+from siamese.data.group import Group
 from siamese.data.notebook_sampling import notebook_rows, notebook_steps
+from siamese.data.pair import Pair
 from siamese.data.rows import Position, Rows
 from siamese.errors import UserError
 
@@ -21,7 +23,8 @@ def steps_per_epoch(data: TrainingData, sampling: Sampling) -> int:
     """Return the number of whole batches in an epoch.
 
     A pass over the groups drops the last, incomplete batch; the next epoch shuffles anew. With
-    `by_size`, a pass takes a group of n texts n - 1 times.
+    `by_size`, a pass takes a group of n texts n - 1 times; with `labelled` as often as it has pairs
+    that are labelled as paraphrases.
 
     Raises:
         UserError: there are fewer groups than a batch has.
@@ -45,8 +48,9 @@ def sample_rows(
 ) -> Rows:
     """Draw the rows of one worker's share of one global batch.
 
-    With hard negatives, as many single-text groups are drawn beside the batch's groups, in passes
-    of their own, and with each of them one of its hard negatives.
+    With hard negatives, as many other pairs are drawn beside the batch's groups, in passes of their
+    own: single-text groups with one of their hard negatives, or, with `labelled`, all pairs that
+    are labelled as less than paraphrases.
 
     Args:
         data: the groups; only those of the share are read.
@@ -61,99 +65,159 @@ def sample_rows(
     noise = position.generator(2).integers(2**32, size=(size, texts), dtype=np.uint32)[share]
     if sampling.method == "notebook":
         return notebook_rows(data, size, chances, noise, position)
-    drawn = batch_indices(
-        size, _items(data, sampling), position.seed, position.epoch, position.step, share
-    )
-    if sampling.method == "by_size":
-        drawn = _groups_of_pairs(drawn, data.sizes, data.row_groups)
-    groups = [data.groups[index] for index in drawn]
-
-    texts_of = np.array([len(group.texts) for group in groups])
-    first = (chances[:, 0] * texts_of).astype(np.int64)
-    second = (chances[:, 1] * (texts_of - 1)).astype(np.int64)
-    second += second >= first  # one of the others: skip the first text
+    drawn = _draw_positives(data, sampling, position, chances)
     negatives = [
-        _draw(group.negatives, row) for group, row in zip(groups, chances[:, 2:], strict=True)
+        _draw(group.negatives, row) for (group, _), row in zip(drawn, chances[:, 2:], strict=True)
     ]
     negatives_of = np.array([len(texts) for texts in negatives])
     has_negative = negatives_of[:, None] > np.arange(hard_negatives)
-
-    single_texts: list[str] = []
-    single_noise = np.zeros(0, np.uint32)
-    if data.single_text_groups and hard_negatives:
-        single_texts, single_noise = _draw_single_texts(data, sampling, position)
+    others: list[Pair] = []
+    others_noise = np.zeros(0, np.uint32)
+    if hard_negatives:
+        others, others_noise = _draw_others(data, sampling, position)
+    pairs, grades = _labelled([pair for _, pair in drawn], others, negatives_of)
     return Rows(
-        first=[group.texts[i] for group, i in zip(groups, first, strict=True)],
-        second=[group.texts[i] for group, i in zip(groups, second, strict=True)],
-        single_texts=single_texts,
+        first=[pair.text1 for _, pair in drawn],
+        second=[pair.text2 for _, pair in drawn],
+        others=[pair.text1 for pair in others] + [pair.text2 for pair in others],
         negatives=list(chain.from_iterable(negatives)),
-        own=[group.texts for group in groups],
-        negative_pairs=_negative_pairs(negatives_of, len(single_texts) // 2),
-        noise=np.concatenate([*noise[:, :2].T, single_noise, noise[:, 2:][has_negative]]),
+        own=[group.texts for group, _ in drawn],
+        pairs=pairs,
+        grades=grades,
+        noise=np.concatenate([*noise[:, :2].T, others_noise, noise[:, 2:][has_negative]]),
     )
 
 
 def _items(data: TrainingData, sampling: Sampling) -> tuple[int, ...]:
-    """Return how many items of each row group a pass takes: its groups, or pairs joining them."""
+    """Return how many items of each row group a pass takes: its groups, or pairs of their texts."""
+    if sampling.method == "labelled":
+        return data.positive_pairs.totals
     if sampling.method == "by_size":
-        return data.sizes.pairs()
+        return data.sizes.totals
     return split_row_groups(data.row_groups, data.multi_text_groups)[0]
 
 
-def _groups_of_pairs(pairs: np.ndarray, sizes: Sizes, row_groups: Sequence[int]) -> np.ndarray:
-    """Return the group of each pair: the first n - 1 pairs join the first group, and so on."""
-    ends, starts = np.cumsum(sizes.pairs()), np.cumsum(row_groups) - row_groups
-    number = np.searchsorted(ends, pairs, side="right")
-    indices = np.empty_like(pairs)
-    for there in np.unique(number):
-        here = number == there
-        of_groups = sizes.pair_ends(int(there))
-        within = pairs[here] - (ends[there] - of_groups[-1])
-        indices[here] = starts[there] + np.searchsorted(of_groups, within, side="right")
-    return indices
+def _draw_positives(
+    data: TrainingData, sampling: Sampling, position: Position, chances: np.ndarray
+) -> list[tuple[Group, Pair]]:
+    """Draw groups, and a pair of texts of each.
+
+    Args:
+        data: the groups.
+        sampling: the recipe's section.
+        position: of the batch.
+        chances: random numbers in [0, 1), which choose the texts, `[B, 2 or more]`.
+    """
+    size = sampling.batch_groups
+    place = position.seed, position.epoch, position.step, position.share(size)
+    items = batch_indices(size, _items(data, sampling), *place)
+    if sampling.method == "pairs":
+        groups = [data.groups[index] for index in items]
+        return [(g, _two_texts(g, row)) for g, row in zip(groups, chances, strict=True)]
+    counts = data.positive_pairs if sampling.method == "labelled" else data.sizes
+    drawn = []
+    for index, number, row in zip(*_find(items, counts, data.row_groups), chances, strict=True):
+        group = data.groups[index]
+        labelled = [pair for pair in group.pairs if pair.label]
+        is_labelled = sampling.method == "labelled" and labelled
+        drawn.append((group, labelled[number] if is_labelled else _two_texts(group, row)))
+    return drawn
 
 
-def _draw_single_texts(
+def _two_texts(group: Group, chances: np.ndarray) -> Pair:
+    """Draw two different texts of a group."""
+    count = len(group.texts)
+    first, second = int(chances[0] * count), int(chances[1] * (count - 1))
+    return Pair(group.texts[first], group.texts[second + (second >= first)], 1)
+
+
+def _find(
+    items: np.ndarray, counts: Counts, row_groups: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the group of each item, and which of the group's items it is.
+
+    Args:
+        items: such as pairs, numbered through all groups: first those of the first group.
+        counts: of the items of each group.
+        row_groups: the number of groups in each.
+    """
+    ends, starts = np.cumsum(counts.totals), np.cumsum(row_groups) - row_groups
+    row_group = np.searchsorted(ends, items, side="right")
+    groups, numbers = np.empty_like(items), np.empty_like(items)
+    for there in np.unique(row_group):
+        here = row_group == there
+        of_groups = counts.ends(int(there))
+        within = items[here] - (ends[there] - of_groups[-1])
+        group = np.searchsorted(of_groups, within, side="right")
+        groups[here] = starts[there] + group
+        numbers[here] = within - np.where(group > 0, of_groups[group - 1], 0)
+    return groups, numbers
+
+
+def _draw_others(
     data: TrainingData, sampling: Sampling, position: Position
-) -> tuple[list[str], np.ndarray]:
-    """Draw single-text groups and one hard negative of each.
+) -> tuple[list[Pair], np.ndarray]:
+    """Draw pairs that are no paraphrases, besides those of the batch's groups.
 
     Returns:
-        The groups' texts, then their negatives `[2 N]`; and what their dropout is drawn from,
+        N pairs; and what the dropout of their first and then of their second texts is drawn from,
         uint32 `[2 N]`.
     """
     size = sampling.batch_groups
     share = position.share(size)
-    row_groups = split_row_groups(data.row_groups, data.multi_text_groups)[1]
+    is_labelled = sampling.method == "labelled"
+    if is_labelled:
+        items = data.other_pairs.totals
+    else:
+        items = split_row_groups(data.row_groups, data.multi_text_groups)[1]
+    total = sum(items)
+    if not total:
+        return [], np.zeros(0, np.uint32)
     # Their passes have a length of their own, so they go by the step of the run.
     step = position.epoch * (sum(_items(data, sampling)) // size) + position.step
-    if steps := data.single_text_groups // size:
-        drawn = batch_indices(size, row_groups, position.seed, step // steps, step % steps, share)
+    if steps := total // size:
+        drawn = batch_indices(size, items, position.seed, step // steps, step % steps, share)
     else:  # fewer than a batch: some come again
         generator = np.random.default_rng((position.seed, step, 6))
-        drawn = np.resize(generator.permutation(data.single_text_groups), size)[share]
+        drawn = np.resize(generator.permutation(total), size)[share]
     generator = position.generator(5)
     chances = generator.random((size, 1))[share]
     noise = generator.integers(2**32, size=(size, 2), dtype=np.uint32)[share]
-    groups = [data.groups[data.multi_text_groups + index] for index in drawn]
-    negatives = [_draw(group.negatives, row)[0] for group, row in zip(groups, chances, strict=True)]
-    return [group.texts[0] for group in groups] + negatives, noise.ravel(order="F")
+    if is_labelled:
+        found = zip(*_find(drawn, data.other_pairs, data.row_groups), strict=True)
+        others = [_other_pairs(data.groups[index])[number] for index, number in found]
+    else:
+        groups = [data.groups[data.multi_text_groups + index] for index in drawn]
+        others = [
+            Pair(group.texts[0], _draw(group.negatives, row)[0], 0)
+            for group, row in zip(groups, chances, strict=True)
+        ]
+    return others, noise.ravel(order="F")
 
 
-def _negative_pairs(negatives: np.ndarray, single_texts: int) -> np.ndarray:
-    """Return the rows of negative pairs as in `Rows`.
+def _other_pairs(group: Group) -> list[Pair]:
+    return [pair for pair in group.pairs if not pair.label]
+
+
+def _labelled(
+    positive: Sequence[Pair], others: Sequence[Pair], negatives: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows and the grades of labelled pairs as in `Rows`.
 
     Args:
+        positive: a pair of each group `[B]`.
+        others: the other pairs `[N]`.
         negatives: the number of hard negatives of each group `[B]`.
-        single_texts: the number of single-text groups, N.
     """
-    groups = len(negatives)
+    groups, count = len(positive), len(others)
     of_group = np.repeat(np.arange(groups), negatives)
-    rows = 2 * (groups + single_texts) + np.arange(len(of_group))
-    single = 2 * groups + np.arange(single_texts)
-    one = np.concatenate([single, of_group, of_group + groups])
-    other = np.concatenate([single + single_texts, rows, rows])
-    return np.stack([one, other], axis=1).astype(np.int32)
+    rows = 2 * (groups + count) + np.arange(len(of_group))
+    first, other = np.arange(groups), 2 * groups + np.arange(count)
+    one = np.concatenate([first, other, of_group, of_group + groups])
+    two = np.concatenate([first + groups, other + count, rows, rows])
+    grades = np.zeros(len(one), np.float32)
+    grades[: groups + count] = [pair.grade for pair in (*positive, *others)]
+    return np.stack([one, two], axis=1).astype(np.int32), grades
 
 
 def _draw(texts: tuple[str, ...], chances: np.ndarray) -> list[str]:

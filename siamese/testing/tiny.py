@@ -47,8 +47,8 @@ def make_share(
     """Make a batch of some groups, in this order.
 
     Groups have two to four texts and no, one or three hard negatives; some share a text, or have a
-    text of another group as their negative. With each group comes one of a single text with its
-    negative. Texts have 1 to 12 characters.
+    text of another group as their negative. With each group comes a pair of two other texts, of
+    some grade. Texts have 1 to 12 characters, and a teacher knows most of them.
 
     Args:
         groups: numbers below `GROUPS`.
@@ -64,11 +64,12 @@ def make_share(
         starts[g] = len(rows)
         rows += [(4 + n, g, text) for n, text in enumerate(hard[g])]
     count = len(groups)
-    pairs = [(2 * count + n, 3 * count + n) for n in range(count)]
+    pairs = [(2 * side * count + n, (2 * side + 1) * count + n) for side in (0, 1) for n in range(count)]
+    grades = [1.0] * count + [(0.0, 0.25, 0.5)[g % 3] for g in groups]
     for side in range(2):
         for n, g in enumerate(groups):
             pairs += [(n + side * count, starts[g] + i) for i in range(len(hard[g]))]
-    columns, most = count * (4 + negatives), count * (1 + 2 * negatives)
+    columns, most = count * (4 + negatives), count * (2 + 2 * negatives)
     keys = [_key(text) for _, _, text in rows]
     order = np.argsort([len(_ids(text)) for _, _, text in rows], kind="stable")
     cuts = range(0, len(rows), micro or len(rows))
@@ -82,6 +83,8 @@ def make_share(
         np.repeat(np.arange(count, dtype=np.int32), [len(own[g]) for g in groups]),
         np.array([_key(text) for g in groups for text in own[g]], np.int64),
         np.array(pairs + [(-1, -1)] * (most - len(pairs)), np.int32),
+        np.array(grades + [0.0] * (most - len(grades)), np.float32),
+        np.stack([_taught(text) for _, _, text in rows] + [np.zeros(3)] * (columns - len(rows))).astype(np.float32),
     )
     return Share(batch, np.array([_NUMBERS[kind, g] for kind, g, _ in rows]))
 
@@ -117,6 +120,12 @@ def _texts(group: int) -> list[str]:
 def _hard_negatives(group: int) -> list[str]:
     texts = [f"negative {group} {n}" for n in range((0, 1, 3)[group % 3])]
     return ["text 7 0"] if group == 4 else texts  # a text of group 7
+
+
+def _taught(text: str) -> np.ndarray:
+    """Return what a teacher finds for a text: a vector of unit length, or zeros."""
+    vector = np.random.default_rng(_key(text)).normal(size=3)
+    return vector / np.linalg.norm(vector) * (_key(text) % 4 > 0)
 
 
 def _key(text: str) -> int:

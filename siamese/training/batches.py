@@ -11,6 +11,7 @@ from siamese.data.batching import Batch, make_batch
 from siamese.data.dataset import TrainingData
 from siamese.data.rows import Position
 from siamese.data.sampling import sample_rows, steps_per_epoch
+from siamese.data.unlabelled import Teaching, with_unlabelled
 from siamese.text.vocabulary import Vocabulary
 
 # Batches that are made while one is trained on.
@@ -26,16 +27,24 @@ class Batches:
         vocabulary: gives the ids.
         rank: of this worker, from 0.
         world_size: the number of workers.
+        teaching: a teacher's vectors, and its texts in neighbourhoods; None: there is none.
     """
 
     def __init__(
-        self, recipe: Recipe, data: TrainingData, vocabulary: Vocabulary, rank: int, world_size: int
+        self,
+        recipe: Recipe,
+        data: TrainingData,
+        vocabulary: Vocabulary,
+        rank: int,
+        world_size: int,
+        teaching: Teaching | None = None,
     ) -> None:
         self._recipe = recipe
         self._data = data
         self._vocabulary = vocabulary
         self._rank = rank
         self._world_size = world_size
+        self._teaching = teaching
         # Columns for negatives that no group has would be compared for nothing.
         self._hard_negatives = recipe.loss.hard_negatives if data.negatives else 0
         self.per_epoch = steps_per_epoch(data, recipe.sampling)
@@ -49,12 +58,17 @@ class Batches:
         """
         position = Position(self._recipe.seed, epoch, step, self._rank, self._world_size)
         rows = sample_rows(self._data, self._recipe.sampling, self._hard_negatives, position)
+        if self._teaching and self._recipe.sampling.unlabelled:
+            rows = with_unlabelled(
+                rows, self._teaching, self._recipe.sampling.unlabelled, position
+            )
         return make_batch(
             rows,
             self._vocabulary,
             self._recipe.text,
             self._hard_negatives,
             self._recipe.sampling.micro_batch_groups,
+            self._teaching.teacher if self._teaching else None,
         )
 
     def of_epoch(self, epoch: int, first: int) -> Iterator[tuple[Batch, float]]:

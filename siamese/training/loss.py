@@ -66,8 +66,11 @@ class LossInputs:
         column_keys: as in `Batch`, int64 `[columns of this replica]`; as many for every replica.
         own_groups: as in `Batch`, int32 `[N]`.
         own_keys: as in `Batch`, int64 `[N]`.
-        negative_pairs: as in `Batch`: the rows of two texts that are labelled as different, or -1,
-            int32 `[pairs, 2]`.
+        pairs: as in `Batch`: the rows of the two texts of each labelled pair, the groups' positive
+            pairs first, or -1, int32 `[pairs, 2]`; as many for every replica.
+        grades: as in `Batch`: of these pairs, from 0 to 1, float32 `[pairs]`.
+        teacher: as in `Batch`: a teacher's vector of each column's text, of unit length, or zeros,
+            float32 `[columns of this replica, teacher's dim]`.
         replica: the number of this replica, from 0.
         replicas: how many there are; each has B groups.
         gather: concatenates the replicas' values along the first axis, in the order of the
@@ -79,7 +82,9 @@ class LossInputs:
     column_keys: tf.Tensor
     own_groups: tf.Tensor
     own_keys: tf.Tensor
-    negative_pairs: tf.Tensor
+    pairs: tf.Tensor
+    grades: tf.Tensor
+    teacher: tf.Tensor
     replica: tf.Tensor | int = 0
     replicas: int = 1
     gather: Callable[[tf.Tensor], tf.Tensor] = tf.identity
@@ -129,16 +134,12 @@ class LossInputs:
         return tf.reduce_sum(values) / tf.cast(tf.size(values) * self.replicas, values.dtype)
 
 
-def replica_inputs(
-    embeddings: tf.Tensor,
-    column_keys: tf.Tensor,
-    own_groups: tf.Tensor,
-    own_keys: tf.Tensor,
-    negative_pairs: tf.Tensor,
-) -> LossInputs:
+def replica_inputs(embeddings: tf.Tensor, *arrays: tf.Tensor) -> LossInputs:
     """Make the inputs of the replica in whose context this is called.
 
-    Arguments are those of `LossInputs`.
+    Args:
+        embeddings: as in `LossInputs`.
+        arrays: those of `LossInputs` that follow, up to `teacher`.
     """
     replica = tf.distribute.get_replica_context()
 
@@ -148,10 +149,7 @@ def replica_inputs(
 
     return LossInputs(
         embeddings,
-        column_keys,
-        own_groups,
-        own_keys,
-        negative_pairs,
+        *arrays,
         replica=replica.replica_id_in_sync_group,
         replicas=replica.num_replicas_in_sync,
         gather=gather,
@@ -159,7 +157,7 @@ def replica_inputs(
 
 
 def build_loss(settings: recipe.Loss) -> Loss:
-    """Build the loss that a recipe describes, CoSENT added if it says so.
+    """Build the loss that a recipe describes, with CoSENT and distillation added if it says so.
 
     Args:
         settings: the recipe's section.
@@ -168,10 +166,15 @@ def build_loss(settings: recipe.Loss) -> Loss:
         UserError: there is no such loss, or it does not know an option.
     """
     loss: Loss = load_part("loss", settings.name)(settings)
-    if not settings.ranking:
+    plain = settings.model_copy(update={"options": {}})
+    added: list[tuple[float, Loss]] = [
+        (weight, load_part("loss", name)(plain))
+        for name, weight in (("cosent", settings.ranking), ("distillation", settings.distillation))
+        if weight
+    ]
+    if not added:
         return loss
-    ranking: Loss = load_part("loss", "cosent")(settings.model_copy(update={"options": {}}))
-    return lambda inputs: loss(inputs) + settings.ranking * ranking(inputs)
+    return lambda inputs: tf.add_n([loss(inputs), *(w * other(inputs) for w, other in added)])
 
 
 def read_options(settings: recipe.Loss, defaults: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,9 @@ _KEYS = (
     tf.TensorSpec([None], tf.int64),  # column_keys
     tf.TensorSpec([None], tf.int32),  # own_groups
     tf.TensorSpec([None], tf.int64),  # own_keys
-    tf.TensorSpec([None, 2], tf.int32),  # negative_pairs
+    tf.TensorSpec([None, 2], tf.int32),  # pairs
+    tf.TensorSpec([None], tf.float32),  # grades
+    tf.TensorSpec([None, None], tf.float32),  # teacher
 )
 
 

@@ -88,7 +88,9 @@ def step(
         column_keys=keys,
         own_groups=np.repeat(np.arange(groups, dtype=np.int32), 2),
         own_keys=keys.reshape(2, groups).T.ravel(),
-        negative_pairs=np.full((1, 2), -1, np.int32),
+        pairs=np.full((1, 2), -1, np.int32),
+        grades=np.zeros(1, np.float32),
+        teacher=np.zeros((texts, 0), np.float32),
     )
     return lambda: take(batch)
 

@@ -1,4 +1,4 @@
-"""CoSENT: labelled negatives rank below positives."""
+"""CoSENT: labelled pairs rank by their grade."""
 
 from siamese.config import recipe
 from siamese.encoder.keras_tf import tf
@@ -9,13 +9,15 @@ _NONE = -1e9
 
 
 class CoSENT:
-    """Ranks the batch's positive pairs above its labelled negative ones.
+    """Ranks the batch's labelled pairs by their grade: positive pairs above negative ones.
 
-    `log(1 + sum exp(scale * (negative - positive)))` over all pairs of a negative pair's cosine and
-    a positive pair's, of all replicas. The sum is the product of two, so that it takes no matrix.
-    Positive are the two texts of a group. A batch without labelled negatives has a loss of 0.
+    `log(1 + sum exp(scale * (lower - higher)))` over all pairs of two pairs' cosines of which the
+    one has a lower grade than the other, of all replicas. Positive pairs are the two texts of a
+    group. The sum is taken in the order of the grades, so that it takes no matrix. A batch whose
+    pairs are all of one grade has a loss of 0.
 
-    Data: labelled pairs, or groups with labelled negatives (`loss.hard_negatives` draws them).
+    Data: labelled or graded pairs, or groups with labelled negatives (`loss.hard_negatives` draws
+    them).
     Goes well with: the contrastive loss, which also learns from unlabelled texts
     (`loss: {name: contrastive, ranking: 1}`); alone it only ranks.
     Source: CoSENT (Su, 2022).
@@ -34,16 +36,19 @@ class CoSENT:
 
     def __call__(self, inputs: LossInputs) -> tf.Tensor:
         """Compute this replica's part: all replicas compute the whole and take an equal share."""
-        unit, groups = inputs.unit, inputs.groups
-        near = tf.reduce_sum(unit[:groups] * unit[groups : 2 * groups], axis=1)
-        one, other = tf.unstack(tf.gather(unit, tf.maximum(inputs.negative_pairs, 0)), axis=1)
-        far = tf.reduce_sum(one * other, axis=1)
-        far_logits = tf.where(inputs.negative_pairs[:, 0] >= 0, self._scale * far, _NONE)
-        # One more that is not there: replicas that have none at all could not gather them.
-        far_logits = tf.pad(far_logits, [[0, 1]], constant_values=_NONE)
-        far_sum = tf.reduce_logsumexp(inputs.gather(far_logits))
-        near_sum = tf.reduce_logsumexp(inputs.gather(-self._scale * near))
-        return tf.nn.softplus(far_sum + near_sum) / tf.cast(inputs.replicas, tf.float32)
+        one, other = tf.unstack(tf.gather(inputs.unit, tf.maximum(inputs.pairs, 0)), axis=1)
+        logits = inputs.gather(self._scale * tf.reduce_sum(one * other, axis=1))
+        grades = inputs.gather(tf.where(inputs.pairs[:, 0] >= 0, inputs.grades, -1.0))
+        order = tf.argsort(grades, stable=True)
+        grades = tf.gather(grades, order)
+        is_pair = grades >= 0
+        logits = tf.gather(logits, order)
+        lower = tf.where(is_pair, logits, _NONE)
+        # How many pairs have a lower grade, and the logarithm of the sum of their exponentials.
+        count = tf.searchsorted(grades, grades, side="left")
+        sums = tf.pad(tf.math.cumulative_logsumexp(lower), [[1, 0]], constant_values=_NONE)
+        over = tf.where(is_pair, tf.gather(sums, count) - logits, _NONE)
+        return tf.nn.softplus(tf.reduce_logsumexp(over)) / tf.cast(inputs.replicas, tf.float32)
 
 
 def build(settings: recipe.Loss) -> CoSENT:

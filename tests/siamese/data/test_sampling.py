@@ -115,23 +115,23 @@ def test_as_many_labelled_negative_pairs_are_drawn_beside_the_groups(
         for size in (1, workers)
         for rank in range(size)
     ]
-    texts, negatives = whole.single_texts[:4], whole.single_texts[4:]
+    texts, negatives = whole.others[:4], whole.others[4:]
     assert len(set(texts)) == min(singles, 4)
     for text, negative in zip(texts, negatives, strict=True):
         assert negative in groups[9 + int(text[1])].negatives
     assert all(own[0].startswith("g") for own in whole.own)
-    assert [t for s in shares for t in s.single_texts[: 4 // workers]] == texts
-    assert [t for s in shares for t in s.single_texts[4 // workers :]] == negatives
+    assert [t for s in shares for t in s.others[: 4 // workers]] == texts
+    assert [t for s in shares for t in s.others[4 // workers :]] == negatives
     noise = {}
     for rows in shares:
         of = rows.noise[2 * len(rows.own) :].tolist()
         noise |= dict(
             zip(
-                zip(rows.single_texts, of[: len(rows.single_texts)], strict=False), of, strict=False
+                zip(rows.others, of[: len(rows.others)], strict=False), of, strict=False
             )
         )
     of_whole = whole.noise[8:16].tolist()
-    assert set(zip(whole.single_texts, of_whole, strict=True)) == noise.keys()
+    assert set(zip(whole.others, of_whole, strict=True)) == noise.keys()
 
 
 def test_a_pass_takes_each_group_of_one_text_once() -> None:
@@ -140,24 +140,26 @@ def test_a_pass_takes_each_group_of_one_text_once() -> None:
     for at in range(8):  # two steps an epoch, and two a pass
         sampling = Sampling(batch_groups=4)
         rows = draw(groups, sampling, 1, (7, 8, 3), seed=3, epoch=at // 2, step=at % 2)
-        drawn += rows.single_texts[:4]
+        drawn += rows.others[:4]
     passes = [set(drawn[start : start + 8]) for start in range(0, 32, 8)]
     assert all(len(texts) == 8 for texts in passes) and len(set(drawn)) == 9
 
 
-def test_negative_pairs_are_rows_of_texts_that_are_labelled_as_different() -> None:
+def test_pairs_are_rows_of_texts_that_are_labelled() -> None:
     groups = make_groups([3] * 8) + SINGLE_TEXT
     rows = draw(groups, Sampling(batch_groups=8), 2, step=0)
     labelled = {(text, far) for group in groups for text in group.texts for far in group.negatives}
-    pairs = [(rows.texts[one], rows.texts[other]) for one, other in rows.negative_pairs]
-    assert len(set(pairs)) == len(pairs) == 8 + 2 * len(rows.negatives)
-    assert set(pairs) <= labelled
+    pairs = [(rows.texts[one], rows.texts[other]) for one, other in rows.pairs]
+    assert len(set(pairs)) == len(pairs) == len(rows.grades) == 8 + 8 + 2 * len(rows.negatives)
+    assert pairs[:8] == list(zip(rows.first, rows.second, strict=True))
+    assert set(pairs[8:]) <= labelled
+    assert rows.grades.tolist() == [1] * 8 + [0] * (8 + 2 * len(rows.negatives))
 
 
 def test_without_hard_negatives_groups_of_one_text_are_left_out() -> None:
     groups = make_groups([2] * 4) + SINGLE_TEXT
     rows = draw(groups, Sampling(batch_groups=4), step=0)
-    assert not rows.single_texts and len(rows.texts) == len(rows.noise) == 8
+    assert not rows.others and len(rows.texts) == len(rows.noise) == 8
 
 
 @given(

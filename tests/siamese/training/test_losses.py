@@ -17,11 +17,12 @@ from siamese.encoder.keras_tf import keras, tf
 from siamese.errors import UserError
 from siamese.text.vocabulary import Vocabulary, count_characters
 from siamese.training.context import LocalContext
+from siamese.training import slices
 from siamese.training.loop import fit
 from siamese.training.loss import LossInputs, build_loss, excluded_columns, read_options
-from siamese.training.losses import contrastive
 from siamese.training.losses.contrastive import Contrastive, row_losses
 from siamese.training.losses.cosent import CoSENT
+from siamese.training.losses.distillation import Distillation
 from siamese.training.parts import Parts
 from siamese.training.preparation import prepare
 from siamese.training.run_folder import RunFolder
@@ -52,8 +53,7 @@ def loss_by_hand(rows: Rows, embeddings: np.ndarray, scale: float) -> float:
 
 def inputs(embeddings: tf.Tensor, batch: Batch) -> LossInputs:
     """Those of the only replica."""
-    keys = (batch.column_keys, batch.own_groups, batch.own_keys, batch.negative_pairs)
-    return LossInputs(embeddings, *keys)
+    return LossInputs(embeddings, *map(tf.constant, batch[3:]))
 
 
 def batch_arrays(rows: Rows, hard_negatives: int = 2):
@@ -61,11 +61,15 @@ def batch_arrays(rows: Rows, hard_negatives: int = 2):
     return make_batch(rows, Vocabulary(count_characters(rows.texts)), Text(), hard_negatives)
 
 
-def make_rows(first, second, negatives, own, negative_pairs=(), lone=()) -> Rows:
-    texts = len(first) + len(second) + len(negatives) + len(lone)
-    pairs = np.array(negative_pairs, np.int32).reshape(-1, 2)
+def make_rows(first, second, negatives, own, other_pairs=(), others=(), grades=None) -> Rows:
+    """Grades are those of the other pairs, if they are not 0."""
+    texts = len(first) + len(second) + len(negatives) + len(others)
+    positive = [(n, n + len(first)) for n in range(len(first))]
+    pairs = np.array([*positive, *other_pairs], np.int32)
+    of_others = grades or [0.0] * len(other_pairs)
+    graded = np.array([1.0] * len(first) + of_others, np.float32)
     noise = np.arange(texts, dtype=np.uint32)
-    return Rows(first, second, list(lone), negatives, own, pairs, noise)
+    return Rows(first, second, list(others), negatives, own, pairs, graded, noise)
 
 
 ROWS = {
@@ -82,7 +86,7 @@ ROWS = {
         ["甲", "乙", "丙"], ["子", "甲", "寅"], ["天"], [("甲", "子"), ("乙", "甲"), ("丙", "寅")]
     ),
     "negative pairs of texts that are in no group, or in one": make_rows(
-        ["甲", "乙"], ["子", "丑"], ["天"], [("甲", "子"), ("乙", "丑", "午")], lone=["人", "午"]
+        ["甲", "乙"], ["子", "丑"], ["天"], [("甲", "子"), ("乙", "丑", "午")], others=["人", "午"]
     ),
 }
 
@@ -168,11 +172,12 @@ def test_gradient_equals_finite_differences() -> None:
 
 def ranking_by_hand(rows: Rows, embeddings: np.ndarray, scale: float) -> float:
     """The definition, one pair of pairs at a time."""
-    groups = len(rows.own)
     z = unit(embeddings.astype(np.float64))
-    near = [z[g] @ z[g + groups] for g in range(groups)]
-    far = [z[one] @ z[other] for one, other in rows.negative_pairs]
-    return math.log(1 + sum(math.exp(scale * (f - n)) for f in far for n in near))
+    cosines = [z[one] @ z[other] for one, other in rows.pairs]
+    graded = list(zip(cosines, rows.grades, strict=True))
+    return math.log(
+        1 + sum(math.exp(scale * (low - high)) for low, g in graded for high, h in graded if g < h)
+    )
 
 
 RANKED = {
@@ -184,9 +189,18 @@ RANKED = {
         [(0, 6), (2, 7), (2, 8), (3, 6), (5, 7), (5, 8)],
     ),
     "pairs of texts that are in no group": make_rows(
-        ["甲", "乙"], ["子", "丑"], [], [("甲", "子"), ("乙", "丑")], [(4, 5)], lone=["天", "地"]
+        ["甲", "乙"], ["子", "丑"], [], [("甲", "子"), ("乙", "丑")], [(4, 5)], others=["天", "地"]
     ),
     "no negatives": make_rows(["甲", "乙"], ["子", "丑"], [], [("甲", "子"), ("乙", "丑")]),
+    "grades": make_rows(
+        ["甲", "乙"],
+        ["子", "丑"],
+        ["天"],
+        [("甲", "子"), ("乙", "丑")],
+        [(4, 7), (5, 8), (6, 9), (0, 10)],
+        others=["一", "二", "三", "四", "五", "六"],
+        grades=[0.6, 0.2, 0.6, 0.0],
+    ),
 }
 
 
@@ -211,6 +225,51 @@ def test_ranking_that_is_right_costs_little_and_one_that_is_wrong_much() -> None
     )
 
 
+def distillation_by_hand(
+    texts: list[str], embeddings: np.ndarray, teacher: np.ndarray, scale: float, of_teacher: float
+) -> float:
+    """The definition, one text and one other text at a time."""
+    z = unit(embeddings.astype(np.float64))
+    known = [n for n in range(len(texts)) if teacher[n].any()]
+    total = 0.0
+    for row in known:
+        others = [n for n in known if texts[n] != texts[row]]
+        wanted = [math.exp(of_teacher * float(teacher[row] @ teacher[n])) for n in others]
+        found = [math.exp(scale * float(z[row] @ z[n])) for n in others]
+        for p, q in zip(wanted, found, strict=True):
+            total += p / sum(wanted) * math.log(p / sum(wanted) * sum(found) / q)
+    return total / len(known)
+
+
+@pytest.mark.parametrize("at_once", [1, 1 << 22])
+def test_distillation_equals_its_definition(at_once: int, monkeypatch) -> None:
+    monkeypatch.setattr(slices, "COMPARED_AT_ONCE", at_once)
+    rows = ROWS["groups that share a text"]
+    rng = np.random.default_rng(5)
+    embeddings = rng.normal(size=(len(rows.texts), 5)).astype(np.float32)
+    batch = batch_arrays(rows)
+    vectors = {text: unit(rng.normal(size=(1, 3)))[0] for text in rows.texts if text != "寅"}
+    teacher = np.zeros((len(batch.column_keys), 3), np.float32)
+    for n, text in enumerate(rows.texts):
+        teacher[n] = vectors.get(text, 0)
+    loss = Distillation(15, 8)(inputs(tf.constant(embeddings), batch._replace(teacher=teacher)))
+    by_hand = distillation_by_hand(rows.texts, embeddings, teacher, 15, 8)
+    assert float(loss) == pytest.approx(by_hand, rel=1e-4)
+
+
+def test_distillation_is_nothing_where_the_student_agrees_or_the_teacher_knows_nothing() -> None:
+    rows = ROWS["plain"]
+    batch = batch_arrays(rows, hard_negatives=0)
+    z = np.random.default_rng(6).normal(size=(len(rows.texts), 4)).astype(np.float32)
+    agreeing = batch._replace(teacher=unit(z))
+    loss = Distillation(20, 20)
+    assert float(loss(inputs(tf.constant(z), agreeing))) == pytest.approx(0, abs=1e-5)
+    assert float(loss(inputs(tf.constant(z[::-1].copy()), agreeing))) > 0.1
+    for dim in (0, 4):
+        nothing = batch._replace(teacher=np.zeros((len(rows.texts), dim), np.float32))
+        assert float(loss(inputs(tf.constant(z), nothing))) == 0
+
+
 @pytest.mark.parametrize("groups_at_once", [7, 50])
 def test_the_loss_in_slices_is_the_whole_loss_with_its_gradient(
     groups_at_once, monkeypatch
@@ -228,7 +287,7 @@ def test_the_loss_in_slices_is_the_whole_loss_with_its_gradient(
 
     whole, of_whole = loss_and_gradient()
     columns = len(batch.column_keys)
-    monkeypatch.setattr(contrastive, "COMPARED_AT_ONCE", groups_at_once * 2 * columns)
+    monkeypatch.setattr(slices, "COMPARED_AT_ONCE", groups_at_once * 2 * columns)
     loss, gradient = tf.function(loss_and_gradient)()
     assert float(loss) == pytest.approx(float(whole), rel=1e-5)
     np.testing.assert_allclose(gradient, of_whole, atol=3e-5)
@@ -246,6 +305,11 @@ def test_a_recipe_names_the_loss_and_adds_cosent() -> None:
     assert ranking == pytest.approx(float(CoSENT(7)(inputs(z, batch))))
     both = value(scale=15, ranking=0.25, ranking_scale=7)
     assert both == pytest.approx(alone + 0.25 * ranking, rel=1e-6)
+    teacher = np.random.default_rng(2).normal(size=(len(batch.column_keys), 3)).astype(np.float32)
+    batch = batch._replace(teacher=teacher)
+    taught = float(Distillation(15, 5)(inputs(z, batch)))
+    three = value(scale=15, ranking=0.25, ranking_scale=7, distillation=2, teacher_scale=5)
+    assert three == pytest.approx(alone + 0.25 * ranking + 2 * taught, rel=1e-5)
 
 
 @pytest.mark.parametrize(
