@@ -25,6 +25,8 @@ Pooling = Literal["last", "mean", "max", "attention"]
 # What `siamese.encoder.similarity` computes.
 Similarity = Literal["cosine", "notebook"]
 
+# Texts of a neighbourhood, which a batch takes together (`siamese.data.unlabelled`).
+NEIGHBOURHOOD = 8
 # A whole number is smaller, so that sums and products of them fit what computes with them.
 MOST = 2**31
 
@@ -164,6 +166,7 @@ class Sampling(Section):
         0,
         ge=0,
         lt=MOST,
+        multiple_of=NEIGHBOURHOOD,
         description="texts of the teacher's folder in a global batch, besides the groups', in "
         "neighbourhoods of 8 that are near each other",
     )
@@ -251,6 +254,11 @@ class Recipe(Section):
             problems.append(
                 "loss.ranking adds CoSENT to another loss: set it to 0 with loss.name=cosent"
             )
+        if self.sampling.unlabelled and not self.uses_teacher:
+            problems.append(
+                "sampling.unlabelled draws texts to follow a teacher on: set loss.distillation, or "
+                "loss.name=distillation"
+            )
         if self.encoder.vectors == "none" and not self.encoder.train_embeddings:
             problems.append(
                 "encoder.train_embeddings=false needs vectors: set encoder.vectors to a word2vec "
@@ -259,6 +267,11 @@ class Recipe(Section):
         if problems:
             raise ValueError("\n  ".join(problems))
         return self
+
+    @property
+    def uses_teacher(self) -> bool:
+        """Say whether the loss follows a teacher."""
+        return self.loss.distillation > 0 or self.loss.name == "distillation"
 
     def to_yaml(self) -> str:
         """The whole recipe as YAML, defaults included; `load_recipe` reads it back."""

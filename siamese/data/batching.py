@@ -16,18 +16,17 @@ NO_TEXT = np.iinfo(np.int64).min
 
 
 class Teacher(Protocol):
-    """Knows vectors of some texts; `siamese.teaching` reads one from a folder.
+    """Knows vectors of some texts; `siamese.teaching` reads one from a folder."""
 
-    Attributes:
-        dim: numbers in a vector.
-        texts: those that it knows.
-    """
+    @property
+    def dim(self) -> int:
+        """Return the numbers in a vector."""
 
-    dim: int
-    texts: Sequence[str]
+    def texts_at(self, positions: np.ndarray) -> list[str]:
+        """Return the texts at some positions among those that it knows."""
 
     def find(self, texts: Sequence[str]) -> np.ndarray:
-        """Return the position of each text among `texts`, or -1, int64 `[n]`."""
+        """Return the position of each text, or -1, int64 `[n]`."""
 
     def vectors(self, positions: np.ndarray) -> np.ndarray:
         """Return vectors of unit length, zeros for -1, float32 `[n, dim]`."""

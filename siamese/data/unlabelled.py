@@ -9,11 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from siamese.config.recipe import NEIGHBOURHOOD
 from siamese.data.batching import Teacher
 from siamese.data.rows import Position, Rows
-
-# Texts of a neighbourhood: a batch takes them together.
-NEIGHBOURHOOD = 8
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,6 @@ def with_unlabelled(rows: Rows, teaching: Teaching, count: int, position: Positi
     noise = generator.integers(2**32, size=(size, NEIGHBOURHOOD), dtype=np.uint32)
     return replace(
         rows,
-        unlabelled=[teaching.teacher.texts[number] for number in numbers.tolist()],
+        unlabelled=teaching.teacher.texts_at(numbers),
         noise=np.concatenate([rows.noise, noise[position.share(size)].ravel()]),
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from siamese.config.parts import load_part
-from siamese.config.recipe import Recipe
+from siamese.config.recipe import NEIGHBOURHOOD, Recipe
 from siamese.errors import UserError
 
 
@@ -81,19 +81,21 @@ def check_execution(execution: Execution) -> None:
 
 
 def check_shares(recipe: Recipe, workers: tuple[int, int]) -> None:
-    """Check that every worker has as many groups of a batch as any other.
+    """Check that every worker has as many groups and unlabelled texts of a batch as any other.
 
     Raises:
         UserError: says which sizes of a batch would do.
     """
-    size = recipe.sampling.batch_groups
     counts = range(max(workers[0], 1), workers[1] + 1)
-    odd = [count for count in counts if size % count]
-    if odd:
-        multiple = int(np.lcm.reduce(counts))
-        fitting = sorted({max(size // multiple, 1) * multiple, -(-size // multiple) * multiple})
-        raise UserError(
-            f"sampling.batch_groups={size} groups cannot be shared equally by "
-            f"{' or '.join(map(str, odd))} workers. Set it to {' or '.join(map(str, fitting))}, or "
-            "change --workers."
-        )
+    multiple = int(np.lcm.reduce(counts)) if counts else 1
+    for name, unit, what in (("batch_groups", 1, "groups"), ("unlabelled", NEIGHBOURHOOD, "texts")):
+        size = getattr(recipe.sampling, name)
+        odd = [count for count in counts if size % (unit * count)]
+        if odd:
+            step = unit * multiple
+            fitting = sorted({max(size // step, 1) * step, -(-size // step) * step})
+            raise UserError(
+                f"sampling.{name}={size} {what} cannot be shared equally by "
+                f"{' or '.join(map(str, odd))} workers. Set it to "
+                f"{' or '.join(map(str, fitting))}, or change --workers."
+            )
