@@ -1,0 +1,133 @@
+"""`siamese teach`: ask a teacher about texts, in this process or in actors of Ray Data."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from siamese.errors import RunError, UserError, in_words
+from siamese.teaching.teach import Encode, Existing, encode_here
+from siamese.teaching.teach import teach as teach_here
+from siamese.teaching.teacher import Teacher, load_teacher, unit_vectors
+from siamese.training.execution import Execution
+
+# How often an actor that dies is replaced, and its texts are given to it again.
+_RESTARTS = 3
+# Texts go out and vectors come back a file at a time.
+_OBJECT_STORE_BYTES = 256 << 20
+
+
+def teach(
+    inputs: list[str],
+    teacher: str,
+    output: str,
+    limit: int | None = None,
+    existing: Existing = "refuse",
+    execution: Execution | None = None,
+    encoding: str | None = None,
+) -> dict[str, Any]:
+    """Write a teacher folder: `siamese.teaching.teach`, by as many workers as asked for.
+
+    Args:
+        inputs: as there, as are the others.
+        teacher: what the user calls it; see `load_teacher`.
+        output: the folder; only this process writes there.
+        limit: the first so many texts.
+        existing: what to do with a folder that is there.
+        execution: the workers, and what each of them has; None: this process.
+        encoding: of all text files.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        UserError: an input, the teacher or the output cannot be used, or the cluster cannot run it.
+        RunError: the workers keep dying.
+    """
+    execution = execution or Execution()
+    if execution.gpus_per_worker and not execution.workers[1]:
+        raise UserError(
+            f"--gpus-per-worker {execution.gpus_per_worker:g} needs --workers 1 or more. Without "
+            "workers the teacher takes the GPU that it finds."
+        )
+    asked = load_teacher(teacher)
+    encode = _on_ray(execution, _read_by(asked)) if execution.workers[1] else encode_here
+    return teach_here(inputs, asked, output, limit, existing, encode, encoding)
+
+
+def _read_by(teacher: Teacher) -> list[str]:
+    """Return the folder or URI that every worker must be able to read, if there is one."""
+    location = getattr(teacher, "location", None)
+    return [location] if location else []
+
+
+def _on_ray(execution: Execution, read: list[str]) -> Encode:
+    """Make an `Encode` whose work is done by actors, each of which holds the teacher once."""
+
+    def encode(
+        teacher: Teacher, parts: Sequence[tuple[int, list[str]]]
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        from distributed.cluster.connect import connect
+        from distributed.cluster.preflight import Request, preflight
+
+        connect(execution.verbose, _OBJECT_STORE_BYTES)
+        preflight(Request(execution), read=read, run=None)
+        for row in _rows(teacher, parts, execution):
+            if row["error"]:
+                raise UserError(row["error"])
+            vectors = np.frombuffer(row["vectors"], np.float16)
+            yield row["number"], vectors.reshape(-1, row["dim"])
+
+    return encode
+
+
+def _rows(
+    teacher: Teacher, parts: Sequence[tuple[int, list[str]]], execution: Execution
+) -> Iterator[dict[str, Any]]:
+    """Yield what the actors return, as it comes."""
+    import ray.data
+
+    from distributed.cluster.capacity import resources_of
+
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    need = resources_of(execution)
+    items = [{"number": number, "texts": texts} for number, texts in parts]
+    # A block for each file, so that each is a task of its own.
+    rows = ray.data.from_items(items, override_num_blocks=len(items)).map(
+        cast(Any, _Worker),  # Ray's type is that of a function
+        fn_constructor_args=(teacher,),
+        compute=ray.data.ActorPoolStrategy(size=min(execution.workers[1], len(items))),
+        num_cpus=need["CPU"],
+        num_gpus=need.get("GPU"),
+        max_restarts=_RESTARTS,
+        max_task_retries=_RESTARTS,
+    )
+    rows.context.enable_progress_bars = False
+    try:
+        yield from rows.iter_rows()
+    except ray.exceptions.RayActorError as error:
+        raise RunError(
+            f"the workers died {_RESTARTS + 1} times, as they do when memory runs out: fewer "
+            f"--workers need less. Continue with --resume. ({str(error).splitlines()[0]})"
+        ) from None
+
+
+class _Worker:
+    """An actor: holds a teacher, which it loads with its first texts."""
+
+    def __init__(self, teacher: Teacher) -> None:
+        self._teacher = teacher
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Encode the texts of a file; mistakes are returned, as Ray would wrap them."""
+        try:
+            vectors = unit_vectors(self._teacher, list(row["texts"]))
+        except (UserError, OSError) as error:
+            return {"number": row["number"], "error": in_words(error), "vectors": b"", "dim": 0}
+        return {
+            "number": row["number"],
+            "error": "",
+            "vectors": vectors.tobytes(),
+            "dim": vectors.shape[1],
+        }
