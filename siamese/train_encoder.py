@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,26 @@ from siamese.storage.filesystem import absolute
 from siamese.storage.folder import Folder
 from siamese.storage.ownership import owning
 from siamese.training.execution import Execution, check_execution, check_shares
+from siamese.training.initial_model import find_initial_model
 from siamese.training.parts import Parts
 from siamese.training.preparation import prepare, print_data, read_data
 from siamese.training.run_folder import Existing, RunFolder
 from siamese.training.training_run import Here, Place, TrainingRun
+
+
+@dataclass(frozen=True)
+class Material:
+    """Holds what a run learns from, as a user gives it.
+
+    Attributes:
+        groups: as in `train`.
+        dev: as in `train`.
+        init: as in `train`.
+    """
+
+    groups: Any
+    dev: Any
+    init: str | Path | None = None
 
 
 def train(
@@ -28,11 +45,10 @@ def train(
     recipe: Recipe | str | Path = "default",
     run: str | Path | None = None,
     *,
+    init: str | Path | None = None,
     existing: Existing = "refuse",
     execution: Execution | None = None,
-    evaluator: Any = None,
-    trackers: Iterable[Any] | None = None,
-    **overrides: Any,
+    **options: Any,
 ) -> SentenceEncoder:
     """Train a sentence encoder on groups of paraphrases, in this process.
 
@@ -47,22 +63,25 @@ def train(
             a `Recipe`.
         run: a folder or URI for the run, whose model of the best epoch is `RUN/best`; None: a
             temporary folder, which is removed.
+        init: a model folder, or its URI, to go on from: the encoder begins with its weights, and
+            the optimizer anew. The recipe must have the model's core (`embedding_dim`,
+            `lstm_units`, `pooling`, `attention_heads`, `lowercase`); its `vectors` are not used. A
+            run that is resumed needs it no more.
         existing: what to do with a run that is there: `refuse` it, `resume` it from its last
             checkpoint, or start `fresh` in its place.
         execution: how the run is carried out; nothing in it changes what comes of it.
-        evaluator: an object of your own, in the place of the recipe's; see
-            `siamese.evaluation.evaluators`.
-        trackers: where figures go besides `metrics.jsonl`: names, and objects of your own; see
-            `siamese.training.trackers`. None: those of `execution`.
-        **overrides: other values for settings of the recipe: `epochs=3` (the name alone, if only
-            one section has it), `loss__scale=25`, `**{"loss.scale": 25}` or `loss={"scale": 25}`.
-            `loss` may also be an object of your own; see `siamese.training.losses`.
+        **options: other values for settings of the recipe: `epochs=3` (the name alone, if only one
+            section has it), `loss__scale=25`, `**{"loss.scale": 25}` or `loss={"scale": 25}`. And
+            objects of your own: `loss` (see `siamese.training.losses`); `evaluator`, in the place
+            of the recipe's (see `siamese.evaluation.evaluators`); `trackers`, where figures go
+            besides `metrics.jsonl`: names and objects, in the place of those of `execution` (see
+            `siamese.training.trackers`).
 
     Returns:
         The encoder of the best epoch.
 
     Raises:
-        UserError: the groups, the pairs, a setting or the run folder cannot be used.
+        UserError: the groups, the pairs, the model, a setting or the run folder cannot be used.
         RunError: the run failed through no mistake of yours.
 
     Example:
@@ -84,16 +103,14 @@ def train(
         raise UserError(
             "siamese.train works in this process. With workers, call distributed.train."
         )
-    parts = parts_of(evaluator, trackers, overrides)
-    return train_at(
-        Here(execution), groups, dev, recipe_of(recipe, overrides), run, existing, parts
-    )
+    parts = parts_of(options.pop("evaluator", None), options.pop("trackers", None), options)
+    material = Material(groups, dev, init)
+    return train_at(Here(execution), material, recipe_of(recipe, options), run, existing, parts)
 
 
 def train_at(
     place: Place,
-    groups: Any,
-    dev: Any,
+    material: Material,
     recipe: Recipe,
     run: str | Path | None,
     existing: Existing,
@@ -103,8 +120,7 @@ def train_at(
 
     Args:
         place: this process, or a cluster.
-        groups: as in `train`.
-        dev: as in `train`.
+        material: what the run learns from.
         recipe: every setting.
         run: as in `train`.
         existing: as in `train`.
@@ -123,45 +139,64 @@ def train_at(
     with tempfile.TemporaryDirectory(prefix="siamese-") as temporary:
         location = str(run) if run is not None else f"{temporary}/run"
         with owning(location, resumes=existing == "resume"):
-            made = f"{temporary}/data"
-            _train_owned(place, groups, dev, recipe, location, existing, parts, made)
+            _train_owned(place, material, recipe, location, existing, parts, Path(temporary))
             return SentenceEncoder.load(str(Folder(location) / "best"))
 
 
 def _train_owned(
     place: Place,
-    groups: Any,
-    dev: Any,
+    material: Material,
     recipe: Recipe,
     location: str,
     existing: Existing,
     parts: Parts,
-    made: str,
+    temporary: Path,
 ) -> None:
-    """Train in a run folder that this process owns; data from memory are written to `made`."""
+    """Train in a run folder that this process owns; data from memory are written to `temporary`."""
     folder = RunFolder.open(location)
     folder.check(existing)
-    data = data_set_of(groups, made)
-    if existing == "fresh" and absolute(data).startswith(f"{absolute(location)}/"):
-        raise UserError(f"{data}: is in the run that would be replaced. Choose another run folder.")
+    initial = find_initial_model(material.init, folder, existing, temporary / "init")
+    made = str(temporary / "data")
+    data = data_set_of(material.groups, made)
+    if existing == "fresh":
+        _check_outside(location, data, material.init)
     notes = place.check([] if data == made else [data], location)
-    pairs = pairs_of(dev)
+    pairs = pairs_of(material.dev)
     read, summary = read_data(data, pairs, recipe)
     if existing == "resume":
         folder.check_same(recipe, summary)
+    if initial:
+        summary |= initial.origin
     print_data(summary, recipe)
     for note in notes:
         print(note, flush=True)
     goes_on = existing == "resume" and folder.has_checkpoint()
-    prepared = prepare(recipe, read, pairs, vectors=not goes_on)
+    prepared = prepare(recipe, read, pairs, vectors=not goes_on, initial=initial)
     if prepared.coverage:
         print(prepared.coverage)
+    if initial:
+        known = len(initial.contents.vocabulary)
+        print(
+            f"going on from {initial.name}: {len(prepared.vocabulary) - known:,} characters are "
+            f"new to its {known:,}"
+        )
     if existing != "resume":
         folder.start(recipe, summary, fresh=existing == "fresh")
+    if initial and material.init is not None:
+        initial.keep_in(folder)
     if data == made:
         data = _keep_data(made, folder)
     run = TrainingRun(data, pairs, location, recipe, prepared, place.execution, parts)
     place.carry_out(run, folder)
+
+
+def _check_outside(location: str, *given: str | Path | None) -> None:
+    """Check that nothing that a run needs is in the run that it replaces."""
+    for each in given:
+        if each is not None and f"{absolute(str(each))}/".startswith(f"{absolute(location)}/"):
+            raise UserError(
+                f"{each}: is in the run that would be replaced. Choose another run folder."
+            )
 
 
 def _keep_data(made: str, folder: RunFolder) -> str:
@@ -179,7 +214,7 @@ def parts_of(evaluator: Any, trackers: Iterable[Any] | None, settings: dict[str,
     Args:
         evaluator: as in `train`.
         trackers: as in `train`.
-        settings: the overrides of `train`; a loss that is an object is taken out.
+        settings: the other options of `train`; a loss that is an object is taken out.
 
     Raises:
         UserError: there is no tracker of a name.

@@ -42,6 +42,13 @@ def train(
     ],
     recipe: Recipe = "default",
     settings: Settings = None,
+    init: Annotated[
+        str | None,
+        typer.Option(
+            help="go on from this model, a folder or URI; the recipe must have its core",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
     workers: Annotated[
         str,
         typer.Option(
@@ -109,7 +116,15 @@ def train(
     read_manifest(data)  # from Python, files of groups would do as well
     start = distributed.train if execution.workers[1] else siamese.train
     try:
-        start(data, _pairs(dev, encoding), settled, run, existing=do, execution=execution)
+        start(
+            data,
+            _pairs(dev, encoding),
+            settled,
+            run,
+            init=init,
+            existing=do,
+            execution=execution,
+        )
     except KeyboardInterrupt as stop:
         stop.args = ("stopped; --resume continues the run from its last checkpoint",)
         raise

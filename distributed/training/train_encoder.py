@@ -8,7 +8,7 @@ from siamese.config.overrides import recipe_of
 from siamese.config.recipe import Recipe
 from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.errors import UserError
-from siamese.train_encoder import parts_of, train_at
+from siamese.train_encoder import Material, parts_of, train_at
 from siamese.training.context import print_evaluation
 from siamese.training.execution import Execution, parse_workers
 from siamese.training.run_folder import Existing, RunFolder
@@ -21,6 +21,7 @@ def train(
     recipe: Recipe | str | Path = "default",
     run: str | Path | None = None,
     *,
+    init: str | Path | None = None,
     workers: int | str | tuple[int, int] | None = None,
     existing: Existing = "refuse",
     execution: Execution | None = None,
@@ -38,6 +39,7 @@ def train(
         recipe: as in `siamese.train`.
         run: as in `siamese.train`. On several nodes it must be on storage that they share, or a
             URI.
+        init: as in `siamese.train`; read here, so it need not be on shared storage.
         workers: how many, or at least and at most: 2, "2:4" or (2, 4). None: those of
             `execution`, or 1.
         existing: as in `siamese.train`.
@@ -49,7 +51,8 @@ def train(
         The encoder of the best epoch.
 
     Raises:
-        UserError: the groups, the pairs, a setting, the run folder or the cluster cannot be used.
+        UserError: the groups, the pairs, the model, a setting, the run folder or the cluster
+            cannot be used.
         RunError: the workers failed more often than they may.
 
     Example:
@@ -64,7 +67,8 @@ def train(
     if not execution.workers[1]:
         raise UserError("distributed.train needs workers. Without them, call siamese.train.")
     parts = parts_of(options.pop("evaluator", None), options.pop("trackers", None), options)
-    return train_at(OnRay(execution), groups, dev, recipe_of(recipe, options), run, existing, parts)
+    material = Material(groups, dev, init)
+    return train_at(OnRay(execution), material, recipe_of(recipe, options), run, existing, parts)
 
 
 class OnRay:

@@ -18,8 +18,15 @@ def model_card(
         weights: of the encoder.
         vocabulary: its characters.
         recipe: the settings that it was trained with.
-        metrics: what was measured on the development pairs, with the threshold.
+        metrics: what was measured on the development pairs, with the threshold; and, if the model
+            went on from another, its name and checksum.
     """
+    origin = ""
+    if "init" in metrics:
+        origin = f"""
+Training went on from the model `{metrics["init"]}` (SHA-256 of its manifest
+`{metrics["init_sha256"]}`).
+"""
     known = [metric for metric in METRICS.values() if metric.key in metrics]
     rows = "".join(f"| {metric.label} | {metrics[metric.key]:.4f} |\n" for metric in known)
     judged = ""
@@ -41,7 +48,7 @@ groups of paraphrases. One text in, a vector of {weights.embedding_dim} numbers 
 taken to mean the same when their similarity ({recipe.evaluation.similarity}) is above
 {metrics["threshold"]:.4f}. {weights.parameters:,} parameters,
 {len(vocabulary):,} characters, texts up to {recipe.text.max_length} characters.
-{judged}
+{origin}{judged}
 ## Use
 
 ```python

@@ -37,6 +37,8 @@ _DATA_WORDS = {
     "texts_cut": "texts longer than the encoder reads, and cut",
     "dev_pairs": "development pairs",
     "dev_positives": "positive ones among them",
+    "init": "the model that training went on from",
+    "init_sha256": "SHA-256 of its manifest",
     "hash": "SHA-256 of the groups and the development pairs",
 }
 
@@ -140,7 +142,7 @@ def _data_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = []
     for key, value in data.items():
         text = f"{value:,}" if isinstance(value, int) else str(value)
-        short = text if len(text) <= 20 else f"{text[:12]}…"  # of a hash
+        short = f"{text[:12]}…" if key in ("hash", "init_sha256") else text
         rows.append((_DATA_WORDS.get(key, key.replace("_", " ")), short))
     return rows
 

@@ -141,7 +141,8 @@ def _best_so_far(state: TrainingState, pairs: list[Pair], found: Judgement) -> S
     at.best_metric, at.best_epoch = found.value, at.epoch + 1
     encoder = state.encoder
     encoder.threshold = found.threshold
-    encoder.metrics = {"epoch": at.epoch + 1, "step": at.step, **found.figures}
+    stands = {"epoch": at.epoch + 1, "step": at.step}
+    encoder.metrics = {**stands, **found.figures, **state.origin}
 
     def save(checkpoint: Path) -> None:
         encoder.save(checkpoint / BEST)

@@ -2,8 +2,8 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,22 +13,39 @@ from siamese.data.dataset import TrainingData
 from siamese.data.pair import Pair
 from siamese.data.sampling import steps_per_epoch
 from siamese.data.shards import read_shards
+from siamese.encoder.weights import Weights
 from siamese.errors import UserError
 from siamese.text.vocabulary import Vocabulary, count_characters, count_cut
 from siamese.text.word2vec import Again, Coverage, initial_embeddings
+from siamese.training.initial_model import InitialModel
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Holds what is made once per data set and recipe, before training; all workers share it."""
+    """Holds what is made once per data set and recipe, before training; all workers share it.
+
+    Attributes:
+        vocabulary: the characters.
+        embeddings: that they begin with, float32 `[len(vocabulary), embedding_dim]`.
+        coverage: of a file of vectors.
+        weights: that the run begins with if it goes on from a model; its characters are
+            `embeddings`. None: all but those are random.
+        origin: names that model; the run's own model tells of it.
+    """
 
     vocabulary: Vocabulary
     embeddings: np.ndarray
-    coverage: Coverage | None
+    coverage: Coverage | None = None
+    weights: Weights | None = None
+    origin: Mapping[str, str] = field(default_factory=dict)
 
 
 def prepare(
-    recipe: Recipe, data: TrainingData, pairs: Sequence[Pair], vectors: bool = True
+    recipe: Recipe,
+    data: TrainingData,
+    pairs: Sequence[Pair],
+    vectors: bool = True,
+    initial: InitialModel | None = None,
 ) -> Prepared:
     """Check that the recipe suits the data, and make the vocabulary and initial embeddings.
 
@@ -38,19 +55,27 @@ def prepare(
         pairs: development pairs.
         vectors: whether the initial embeddings are needed; zeros take the place of those that a
             checkpoint will replace.
+        initial: the model that the run goes on from; its characters stay, and there are no others'
+            vectors.
 
     Raises:
         UserError: there are fewer groups than a batch has, the learning rate would never be
-            reached, or the vectors cannot be used.
+            reached, or the vectors or the model cannot be used.
     """
+    if initial:
+        initial.check_core(recipe)
     check_steps(recipe, data)
     characters = Counter(data.characters)
     if recipe.text.include_dev:
         characters += count_characters(text for pair in pairs for text in (pair.text1, pair.text2))
+    if initial:
+        vocabulary = initial.vocabulary_with(characters, recipe.text.min_count)
+        weights = initial.weights_for(vocabulary, recipe)
+        return Prepared(vocabulary, weights.characters, weights=weights, origin=initial.origin)
     vocabulary = Vocabulary(characters, recipe.text.lowercase, recipe.text.min_count)
     if not vectors:
         zeros = np.zeros((len(vocabulary), recipe.encoder.embedding_dim), np.float32)
-        return Prepared(vocabulary, zeros, None)
+        return Prepared(vocabulary, zeros)
     embeddings, coverage = initial_embeddings(
         recipe.encoder,
         recipe.seed,

@@ -5,6 +5,7 @@ RUN/data.json          counts of the data the run was given
 RUN/metrics.jsonl      one line every few steps and one per evaluation
 RUN/tensorboard/       the same for TensorBoard (the tracker `tensorboard`)
 RUN/mlflow.json        the key of the run in MLflow (the tracker `mlflow`)
+RUN/init/              the model that the run went on from, if it did: a copy
 RUN/checkpoints/       the newest ones; a run continues from the last. See `checkpoint.py`
 RUN/best/              the model folder of the best epoch: a copy of the newest checkpoint's
 RUN/best_scores.parquet  its similarity of each development pair, likewise
@@ -57,6 +58,7 @@ class RunFolder:
         self.metrics_file = path / "metrics.jsonl"
         self.scores_file = path / SCORES
         self.best = path / BEST
+        self.init = path / "init"
         self.checkpoints = path / "checkpoints"
         self.tensorboard = path / "tensorboard"
         self.mlflow_file = path / "mlflow.json"
@@ -149,6 +151,19 @@ class RunFolder:
                 f"{self.location}: was started with other data (--data or --dev). Give the same, "
                 "or start a run of its own."
             )
+
+    def origin(self) -> dict[str, str]:
+        """Return what names the model that the run went on from: `init` and `init_sha256`.
+
+        Empty if it began from nothing.
+
+        Raises:
+            UserError: `data.json` is damaged.
+        """
+        data = read_json(self.data_file)
+        if not isinstance(data, dict):
+            raise UserError(f"{self.data_file}: damaged. Start the run afresh with --fresh.")
+        return {name: str(data[name]) for name in ("init", "init_sha256") if name in data}
 
     def has_checkpoint(self) -> bool:
         """Look for a checkpoint to go on from."""

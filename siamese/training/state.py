@@ -1,5 +1,6 @@
 """The state of a run: its model, its optimizer, and where it stands."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ class TrainingState:
         train_step: takes this worker's share of a batch, returns its part of the mean loss.
         encoder: judges and saves the weights; its `refresh` takes up those of the model.
         at: where the run stands.
+        origin: names the model that the run goes on from, if it does.
     """
 
     model: keras.Model
@@ -32,6 +34,7 @@ class TrainingState:
     train_step: TrainStep
     encoder: SentenceEncoder
     at: Progress
+    origin: Mapping[str, str]
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint; see `save_checkpoint`."""
@@ -49,12 +52,14 @@ def build_state(
     loss: Loss | None,
     total_steps: int,
 ) -> TrainingState:
-    """Build the state that a run begins in; its random weights follow from the recipe's seed.
+    """Build the state that a run begins in.
+
+    Its weights are those of the model that it goes on from, or random by the recipe's seed.
 
     Args:
         strategy: how the workers are connected.
         recipe: every setting.
-        prepared: the vocabulary and the initial embeddings.
+        prepared: the vocabulary, and the weights or the embeddings to begin with.
         loss: what a step minimises; None: the recipe's.
         total_steps: of the whole run.
     """
@@ -62,6 +67,8 @@ def build_state(
     tf.config.experimental.enable_op_determinism()
     with strategy.scope():
         model, model_with_dropout = build_encoder(recipe.encoder, prepared.embeddings)
+        if prepared.weights:
+            model.set_weights(prepared.weights.flat())
         optimizer = build_optimizer(recipe.optimizer, total_steps)
         optimizer.build(model.trainable_variables)
     train_step = build_train_step(
@@ -73,4 +80,4 @@ def build_state(
         cached=recipe.sampling.micro_batch_groups is not None,
     )
     encoder = SentenceEncoder.of_model(model, prepared.vocabulary, recipe)
-    return TrainingState(model, optimizer, train_step, encoder, Progress())
+    return TrainingState(model, optimizer, train_step, encoder, Progress(), prepared.origin)

@@ -32,12 +32,15 @@ def test_two_workers_train_what_one_process_does(tmp_path) -> None:
     run = tmp_path / "run"
     try:
         encoder = distributed.train(TEXTS, DEV, "fast", run, workers=2, keep_checkpoints=1, **TINY)
+        on = distributed.train(TEXTS, DEV, "fast", init=run / "best", workers=2, **TINY)
     finally:
         ray.shutdown()
     alone = siamese.train(run / "data", DEV, run / "recipe.yaml")
     texts = [pair.text1 for pair in PAIRS]
     np.testing.assert_allclose(encoder.encode(texts), alone.encode(texts), atol=1e-4)
     assert len(list((run / "checkpoints").iterdir())) == 1
+    alone = siamese.train(run / "data", DEV, run / "recipe.yaml", init=run / "best")
+    np.testing.assert_allclose(on.encode(texts), alone.encode(texts), atol=1e-4)
 
 
 @pytest.fixture
@@ -62,7 +65,7 @@ def test_options_are_told_from_settings(asked) -> None:
     distributed.train(
         "data", "dev.tsv", "fast", Path("run"), execution=execution, max_failures=1, scale=25
     )
-    place, _, _, recipe, run, existing, _ = asked[0]
+    place, _, recipe, run, existing, _ = asked[0]
     assert place.execution == Execution(workers=(3, 3), cpus_per_worker=2, max_failures=1)
     assert recipe.loss.scale == 25
     assert (run, existing) == (Path("run"), "refuse")
