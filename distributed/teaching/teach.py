@@ -1,6 +1,7 @@
 """`siamese teach`: ask a teacher about texts, in this process or in actors of Ray Data."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
@@ -12,8 +13,8 @@ from siamese.teaching.teach import teach as teach_here
 from siamese.teaching.teacher import Teacher, load_teacher, unit_vectors
 from siamese.training.execution import Execution
 
-# How often an actor that dies is replaced, and its texts are given to it again.
-_RESTARTS = 3
+# How often the texts of a file are given to another actor when one dies: Ray would go on for ever.
+_TRIES = 4
 # Texts go out and vectors come back a file at a time.
 _OBJECT_STORE_BYTES = 256 << 20
 
@@ -74,6 +75,11 @@ def _on_ray(execution: Execution, read: list[str]) -> Encode:
         connect(execution.verbose, _OBJECT_STORE_BYTES)
         preflight(Request(execution), read=read, run=None)
         for row in _rows(teacher, parts, execution):
+            if row["tries"] > _TRIES:
+                raise RunError(
+                    f"{_TRIES} workers died, one after the other, with the same texts, as they do "
+                    "when there is too little memory. Continue with --resume, and fewer --workers."
+                )
             if row["error"]:
                 raise UserError(row["error"])
             vectors = np.frombuffer(row["vectors"], np.float16)
@@ -93,41 +99,49 @@ def _rows(
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     need = resources_of(execution)
     items = [{"number": number, "texts": texts} for number, texts in parts]
+    tries: Any = ray.remote(num_cpus=0)(_Tries).remote()
     # A block for each file, so that each is a task of its own.
     rows = ray.data.from_items(items, override_num_blocks=len(items)).map(
         cast(Any, _Worker),  # Ray's type is that of a function
-        fn_constructor_args=(teacher,),
+        fn_constructor_args=(teacher, tries),
         compute=ray.data.ActorPoolStrategy(size=min(execution.workers[1], len(items))),
         num_cpus=need["CPU"],
         num_gpus=need.get("GPU"),
-        max_restarts=_RESTARTS,
-        max_task_retries=_RESTARTS,
     )
     rows.context.enable_progress_bars = False
-    try:
-        yield from rows.iter_rows()
-    except ray.exceptions.RayActorError as error:
-        raise RunError(
-            f"the workers died {_RESTARTS + 1} times, as they do when memory runs out: fewer "
-            f"--workers need less. Continue with --resume. ({str(error).splitlines()[0]})"
-        ) from None
+    yield from rows.iter_rows()
+
+
+class _Tries:
+    """Counts, in a process that does nothing else, how often the texts of each file were begun."""
+
+    def __init__(self) -> None:
+        self._tries: Counter[int] = Counter()
+
+    def begin(self, number: int) -> int:
+        """Count one more try of a file."""
+        self._tries[number] += 1
+        return self._tries[number]
 
 
 class _Worker:
     """An actor: holds a teacher, which it loads with its first texts."""
 
-    def __init__(self, teacher: Teacher) -> None:
+    def __init__(self, teacher: Teacher, tries: Any) -> None:
         self._teacher = teacher
+        self._tries = tries
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Encode the texts of a file; mistakes are returned, as Ray would wrap them."""
+        import ray
+
+        number = row["number"]
+        tries = ray.get(self._tries.begin.remote(number))
+        answer = {"number": number, "tries": tries, "error": "", "vectors": b"", "dim": 0}
+        if tries > _TRIES:
+            return answer
         try:
             vectors = unit_vectors(self._teacher, list(row["texts"]))
         except (UserError, OSError) as error:
-            return {"number": row["number"], "error": in_words(error), "vectors": b"", "dim": 0}
-        return {
-            "number": row["number"],
-            "error": "",
-            "vectors": vectors.tobytes(),
-            "dim": vectors.shape[1],
-        }
+            return {**answer, "error": in_words(error)}
+        return {**answer, "vectors": vectors.tobytes(), "dim": vectors.shape[1]}

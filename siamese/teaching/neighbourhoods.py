@@ -6,6 +6,7 @@ exact in whatever order they are added: every machine and number of threads find
 """
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 # Texts that the direction of a cut is found from, and the steps in which it is.
 _SAMPLE, _STEPS = 256, 6
@@ -32,18 +33,19 @@ def neighbourhoods(vectors: np.ndarray, size: int, seed: int = 1) -> np.ndarray:
     order = np.arange(len(whole), dtype=np.int32)
     generator = np.random.default_rng(seed)
     stack = [(0, len(order))]
-    while stack:
-        start, end = stack.pop()
-        if end - start <= size:
-            continue
-        own = order[start:end]
-        direction = _direction(whole, own, generator)
-        blocks = [own[i : i + _AT_ONCE] for i in range(0, len(own), _AT_ONCE)]
-        projected = np.concatenate([whole[b].astype(np.float32) @ direction for b in blocks])
-        order[start:end] = own[np.argsort(projected, kind="stable")]
-        runs = -(-len(own) // size)
-        middle = start + runs // 2 * size
-        stack += [(middle, end), (start, middle)]
+    # The products are small: threads would wait for each other.
+    with threadpool_limits(1, user_api="blas"):
+        while stack:
+            start, end = stack.pop()
+            if end - start <= size:
+                continue
+            own = order[start:end]
+            direction = _direction(whole, own, generator)
+            blocks = [own[i : i + _AT_ONCE] for i in range(0, len(own), _AT_ONCE)]
+            projected = np.concatenate([whole[b].astype(np.float32) @ direction for b in blocks])
+            order[start:end] = own[np.argsort(projected, kind="stable")]
+            middle = start + -(-len(own) // size) // 2 * size
+            stack += [(middle, end), (start, middle)]
     return order
 
 
