@@ -122,11 +122,8 @@ class Loss(Section):
     distillation: float = Field(
         0.0,
         ge=0,
-        le=100,
-        description="weight of following a teacher as a further loss (`--teacher`)",
-    )
-    teacher_scale: float = Field(
-        50.0, gt=0, description="multiplies the teacher's cosines before the softmax to follow"
+        le=1000,
+        description="weight of following a teacher's vectors as a further loss (`--teacher`)",
     )
     options: dict[str, Any] = Field(
         {}, description="settings of a loss of one's own, which only that loss knows"

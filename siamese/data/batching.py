@@ -16,20 +16,23 @@ NO_TEXT = np.iinfo(np.int64).min
 
 
 class Teacher(Protocol):
-    """Knows vectors of some texts; `siamese.teaching` reads one from a folder."""
+    """Knows vectors of some texts; see `siamese.training.teaching`.
 
-    @property
-    def dim(self) -> int:
-        """Return the numbers in a vector."""
+    Attributes:
+        dim: numbers in a vector: those of the student's embeddings.
+        order: the texts that it knows in the order of neighbourhoods: the positions of the first
+            `NEIGHBOURHOOD` texts, which are near each other, then of the next ones, int32
+            `[texts]`.
+    """
+
+    dim: int
+    order: np.ndarray
 
     def texts_at(self, positions: np.ndarray) -> list[str]:
-        """Return the texts at some positions among those that it knows."""
+        """Return the texts at some positions."""
 
-    def find(self, texts: Sequence[str]) -> np.ndarray:
-        """Return the position of each text, or -1, int64 `[n]`."""
-
-    def vectors(self, positions: np.ndarray) -> np.ndarray:
-        """Return vectors of unit length, zeros for -1, float32 `[n, dim]`."""
+    def vectors_of(self, texts: Sequence[str]) -> np.ndarray:
+        """Return vectors of unit length, float32 `[n, dim]`; zeros for texts that are not known."""
 
 
 class Batch(NamedTuple):
@@ -96,7 +99,7 @@ def make_batch(
     grades[: len(rows.grades)] = rows.grades
     vectors = np.zeros((columns, teacher.dim if teacher else 0), np.float32)
     if teacher:
-        vectors[: len(texts)] = teacher.vectors(teacher.find(texts))
+        vectors[: len(texts)] = teacher.vectors_of(texts)
     order = np.argsort([len(t) for t in texts], kind="stable")
     positions = np.empty(len(texts), np.int32)
     positions[order] = np.arange(len(texts), dtype=np.int32)

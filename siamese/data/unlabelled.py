@@ -5,7 +5,7 @@ several near texts is nearer. So a teacher's texts come in an order of neighbour
 takes some whole ones.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,39 +14,25 @@ from siamese.data.batching import Teacher
 from siamese.data.rows import Position, Rows
 
 
-@dataclass(frozen=True)
-class Teaching:
-    """What a run learns from a teacher.
-
-    Attributes:
-        teacher: the vectors.
-        order: the texts in the order of neighbourhoods: the numbers of the first `NEIGHBOURHOOD`
-            texts, which are near each other, then of the next ones, int32 `[texts]`.
-    """
-
-    teacher: Teacher
-    order: np.ndarray
-
-
-def with_unlabelled(rows: Rows, teaching: Teaching, count: int, position: Position) -> Rows:
+def with_unlabelled(rows: Rows, teacher: Teacher, count: int, position: Position) -> Rows:
     """Add a share of some neighbourhoods of a teacher's texts to the rows of a batch.
 
     Every batch is a draw of its own: all neighbourhoods have the same chance at every step.
 
     Args:
         rows: of this worker's share.
-        teaching: the texts.
+        teacher: knows the texts.
         count: texts in the global batch, a multiple of `NEIGHBOURHOOD`.
         position: where in the run, and for which worker.
     """
     size = count // NEIGHBOURHOOD
-    whole = len(teaching.order) // NEIGHBOURHOOD
+    whole = len(teacher.order) // NEIGHBOURHOOD
     generator = position.generator(8)
     drawn = generator.choice(whole, size, replace=whole < size)[position.share(size)]
-    numbers = teaching.order[: whole * NEIGHBOURHOOD].reshape(whole, NEIGHBOURHOOD)[drawn].ravel()
+    numbers = teacher.order[: whole * NEIGHBOURHOOD].reshape(whole, NEIGHBOURHOOD)[drawn].ravel()
     noise = generator.integers(2**32, size=(size, NEIGHBOURHOOD), dtype=np.uint32)
     return replace(
         rows,
-        unlabelled=teaching.teacher.texts_at(numbers),
+        unlabelled=teacher.texts_at(numbers),
         noise=np.concatenate([rows.noise, noise[position.share(size)].ravel()]),
     )

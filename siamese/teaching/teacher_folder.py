@@ -135,6 +135,12 @@ def entry_of(folder: Folder, name: str, rows: int) -> dict[str, Any]:
     return {"name": name, "rows": rows, "sha256": checksum}
 
 
+def is_teacher_folder(location: str) -> bool:
+    """Say whether this is a teacher folder, complete or begun, and not a teacher."""
+    folder = Folder(location)
+    return any(PART.fullmatch(name) for name in folder.names())
+
+
 def read_manifest(folder: str | Path) -> dict[str, Any]:
     """Read the manifest of a teacher folder, local or at a URI.
 

@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 from siamese.config.recipe import Recipe
-from siamese.data.batching import Batch, make_batch
+from siamese.data.batching import Batch, Teacher, make_batch
 from siamese.data.dataset import TrainingData
 from siamese.data.rows import Position
 from siamese.data.sampling import sample_rows, steps_per_epoch
-from siamese.data.unlabelled import Teaching, with_unlabelled
+from siamese.data.unlabelled import with_unlabelled
 from siamese.text.vocabulary import Vocabulary
 
 # Batches that are made while one is trained on.
@@ -27,7 +27,7 @@ class Batches:
         vocabulary: gives the ids.
         rank: of this worker, from 0.
         world_size: the number of workers.
-        teaching: a teacher's vectors, and its texts in neighbourhoods; None: there is none.
+        teacher: of the run; None: there is none.
     """
 
     def __init__(
@@ -37,14 +37,14 @@ class Batches:
         vocabulary: Vocabulary,
         rank: int,
         world_size: int,
-        teaching: Teaching | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
         self._recipe = recipe
         self._data = data
         self._vocabulary = vocabulary
         self._rank = rank
         self._world_size = world_size
-        self._teaching = teaching
+        self._teacher = teacher
         # Columns for negatives that no group has would be compared for nothing.
         self._hard_negatives = recipe.loss.hard_negatives if data.negatives else 0
         self.per_epoch = steps_per_epoch(data, recipe.sampling)
@@ -58,9 +58,9 @@ class Batches:
         """
         position = Position(self._recipe.seed, epoch, step, self._rank, self._world_size)
         rows = sample_rows(self._data, self._recipe.sampling, self._hard_negatives, position)
-        if self._teaching and self._recipe.sampling.unlabelled:
+        if self._teacher and self._recipe.sampling.unlabelled:
             rows = with_unlabelled(
-                rows, self._teaching, self._recipe.sampling.unlabelled, position
+                rows, self._teacher, self._recipe.sampling.unlabelled, position
             )
         return make_batch(
             rows,
@@ -68,7 +68,7 @@ class Batches:
             self._recipe.text,
             self._hard_negatives,
             self._recipe.sampling.micro_batch_groups,
-            self._teaching.teacher if self._teaching else None,
+            self._teacher,
         )
 
     def of_epoch(self, epoch: int, first: int) -> Iterator[tuple[Batch, float]]:

@@ -1,9 +1,13 @@
 """The in-batch contrastive loss, over the rows of all replicas."""
 
+from collections.abc import Callable
+
 from siamese.config import recipe
 from siamese.encoder.keras_tf import tf
 from siamese.training.loss import LossInputs, excluded_columns, present_in, read_options
-from siamese.training.slices import sum_in_slices
+
+# Rows times columns that are compared at once: 16 MiB a matrix.
+COMPARED_AT_ONCE = 1 << 22
 
 
 class Contrastive:
@@ -42,10 +46,7 @@ class Contrastive:
         rows_in_all = tf.cast(pairs * inputs.replicas, tf.float32)
         own_groups, own_keys = present_in(columns.keys, inputs.own_groups, inputs.own_keys)
 
-        def rows_of(first: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
-            return tf.concat([tf.range(first, last), groups + tf.range(first, last)], axis=0)
-
-        def part_of_loss(
+        def loss_of(
             rows: tf.Tensor, unit: tf.Tensor, first: tf.Tensor, last: tf.Tensor
         ) -> tf.Tensor:
             """Compute the part of the groups from `first` to before `last`, of their rows."""
@@ -53,11 +54,53 @@ class Contrastive:
             excluded = excluded_columns(
                 own_groups[texts] - first, own_keys[texts], columns.keys, last - first
             )
-            partners = columns.start + (rows_of(first, last) + groups) % pairs
+            partners = columns.start + (_rows_of(first, last, groups) + groups) % pairs
             losses = row_losses(rows, unit, partners, tf.tile(excluded, [2, 1]), self._scale)
             return tf.reduce_sum(losses) / rows_in_all
 
-        return sum_in_slices(part_of_loss, columns.own[:pairs], columns.unit, groups, rows_of)
+        @tf.custom_gradient
+        def compare(rows: tf.Tensor, unit: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+            loss, of_rows, of_unit = _in_slices(loss_of, rows, unit, groups)
+            return loss, lambda upstream: (upstream * of_rows, upstream * of_unit)
+
+        return compare(columns.own[:pairs], columns.unit)
+
+
+def _rows_of(first: tf.Tensor, last: tf.Tensor, groups: tf.Tensor) -> tf.Tensor:
+    """List the rows of the groups from `first` to before `last`."""
+    return tf.concat([tf.range(first, last), groups + tf.range(first, last)], axis=0)
+
+
+def _in_slices(
+    loss_of: Callable[..., tf.Tensor], rows: tf.Tensor, unit: tf.Tensor, groups: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Add up the parts of a few groups at a time, and their gradients.
+
+    Args:
+        loss_of: the part of some groups, from their rows, all columns, and the first and the last.
+        rows: of all groups, float32 `[2 groups, dim]`.
+        unit: the columns, float32 `[columns, dim]`.
+        groups: how many there are.
+
+    Returns:
+        The loss, and its gradients with respect to `rows` and `unit`.
+    """
+    at_once = tf.maximum(1, COMPARED_AT_ONCE // (2 * tf.shape(unit)[0]))
+
+    def add(first: tf.Tensor, loss: tf.Tensor, of_rows: tf.Tensor, of_unit: tf.Tensor) -> tuple:
+        last = tf.minimum(first + at_once, groups)
+        numbers = _rows_of(first, last, groups)
+        with tf.GradientTape() as tape:
+            some = tf.gather(rows, numbers)
+            tape.watch([some, unit])
+            part = loss_of(some, unit, first, last)
+        of_some, of_all = tape.gradient(part, [some, unit])
+        of_rows = tf.tensor_scatter_nd_add(of_rows, numbers[:, None], of_some)
+        return last, loss + part, of_rows, of_unit + of_all
+
+    start = (tf.constant(0), tf.constant(0.0), tf.zeros_like(rows), tf.zeros_like(unit))
+    _, loss, of_rows, of_unit = tf.while_loop(lambda first, *_: first < groups, add, start)
+    return loss, of_rows, of_unit
 
 
 def row_losses(
