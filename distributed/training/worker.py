@@ -140,6 +140,7 @@ def _train(run: TrainingRun, reporter: Reporter, watchdog: Watchdog, monitor: An
 
     from siamese.data.shards import read_shards
     from siamese.training.loop import fit
+    from siamese.training.teaching import Teaching
 
     def copied() -> None:
         watchdog.heartbeat()
@@ -152,7 +153,8 @@ def _train(run: TrainingRun, reporter: Reporter, watchdog: Watchdog, monitor: An
         _report_start(context, ray.get(monitor.begin.remote()), reporter)
     groups, _ = read_shards(run.data, verify=False)  # the driver has
     watchdog.heartbeat()
-    fit(context, run.recipe, groups, run.pairs, run.prepared, run.parts)
+    teacher = Teaching(run.teachers) if run.teachers else None
+    fit(context, run.recipe, groups, run.pairs, run.prepared, run.parts, teacher)
 
 
 def start_tensorflow(execution: Execution) -> int | None:

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from siamese.config.recipe import Recipe
+from siamese.data.batching import Teacher
 from siamese.data.dataset import TrainingData
 from siamese.data.pair import Pair
 from siamese.encoder.keras_tf import tf
@@ -32,6 +33,7 @@ def fit(
     pairs: list[Pair],
     prepared: Prepared,
     parts: Parts | None = None,
+    teacher: Teacher | None = None,
 ) -> Progress:
     """Train an encoder, evaluate it after every epoch and keep the best.
 
@@ -46,6 +48,7 @@ def fit(
         pairs: development pairs; they pick the epoch and, if the recipe says so, the threshold.
         prepared: the vocabulary and the initial embeddings.
         parts: a loss, evaluators or trackers of a user's own.
+        teacher: knows vectors of some texts; None: there is none.
 
     Returns:
         Where the run ended: its last and its best epoch.
@@ -57,7 +60,8 @@ def fit(
     parts = (parts or Parts()).complete(recipe, context.execution)
     epochs = recipe.training.epochs
     patience = recipe.training.patience or epochs
-    batches = Batches(recipe, data, prepared.vocabulary, context.rank, context.world_size)
+    place = context.rank, context.world_size
+    batches = Batches(recipe, data, prepared.vocabulary, *place, teacher)
     with explaining_memory_errors(recipe, context.memory_mb):
         total_steps = batches.per_epoch * epochs
         state = build_state(context.strategy, recipe, prepared, parts.loss, total_steps)

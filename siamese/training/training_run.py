@@ -1,7 +1,7 @@
 """One training run, ready to be carried out, and where that may happen."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from siamese.config.recipe import Recipe
 from siamese.data.pair import Pair
@@ -9,6 +9,9 @@ from siamese.training.execution import Execution
 from siamese.training.parts import Parts
 from siamese.training.preparation import Prepared
 from siamese.training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from siamese.training.teaching import TeacherFolders
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class TrainingRun:
         prepared: the vocabulary and the initial embeddings.
         execution: how the run is carried out.
         parts: of the user's own.
+        teachers: what the workers share of them; None: there are none.
     """
 
     data: str
@@ -32,6 +36,7 @@ class TrainingRun:
     prepared: Prepared
     execution: Execution
     parts: Parts = field(default_factory=Parts)
+    teachers: "TeacherFolders | None" = None
 
 
 class Place(Protocol):
@@ -91,10 +96,12 @@ class Here:
         from siamese.training.context import LocalContext
         from siamese.training.gpu_memory import cap_memory, memory_note
         from siamese.training.loop import fit
+        from siamese.training.teaching import Teaching
 
         memory_mb = cap_memory(run.execution.gpu_memory_mb)
         if note := memory_note(run.execution.gpu_memory_mb, memory_mb):
             print(note)
         groups, _ = read_shards(run.data, verify=False)  # whoever made the run has verified it
         context = LocalContext(folder, run.execution, memory_mb)
-        fit(context, run.recipe, groups, run.pairs, run.prepared, run.parts)
+        teacher = Teaching(run.teachers) if run.teachers else None
+        fit(context, run.recipe, groups, run.pairs, run.prepared, run.parts, teacher)
