@@ -84,7 +84,7 @@ def make_share(
         np.array([_key(text) for g in groups for text in own[g]], np.int64),
         np.array(pairs + [(-1, -1)] * (most - len(pairs)), np.int32),
         np.array(grades + [0.0] * (most - len(grades)), np.float32),
-        np.stack([_taught(text) for _, _, text in rows] + [np.zeros(3)] * (columns - len(rows))).astype(np.float32),
+        np.stack([_taught(text) for _, _, text in rows] + [np.zeros(DIM)] * (columns - len(rows))).astype(np.float32),
     )
     return Share(batch, np.array([_NUMBERS[kind, g] for kind, g, _ in rows]))
 
@@ -124,7 +124,7 @@ def _hard_negatives(group: int) -> list[str]:
 
 def _taught(text: str) -> np.ndarray:
     """Return what a teacher finds for a text: a vector of unit length, or zeros."""
-    vector = np.random.default_rng(_key(text)).normal(size=3)
+    vector = np.random.default_rng(_key(text)).normal(size=DIM)
     return vector / np.linalg.norm(vector) * (_key(text) % 4 > 0)
 
 

@@ -78,6 +78,8 @@ def broken_by_encoder(make) -> set[str]:
     "settings",
     [
         {"scale": 15},
+        {"name": "distillation"},
+        {"scale": 15, "hard_negatives": 3, "ranking": 1, "distillation": 20},
         {"name": "cosent", "ranking_scale": 7, "hard_negatives": 1},
         {"ranking": 0.5, "hard_negatives": 1},
     ],

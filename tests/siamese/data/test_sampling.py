@@ -1,5 +1,6 @@
 """Which texts make which batch."""
 
+from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from siamese.config.recipe import Sampling
 from siamese.data.dataset import TrainingData
 from siamese.data.group import Group
+from siamese.data.pair import Pair
 from siamese.data.sampling import steps_per_epoch
 from siamese.errors import UserError
 
@@ -185,3 +187,84 @@ def test_by_size_a_pass_takes_a_group_of_n_texts_n_less_1_times(sizes, seed, wor
     assert all(found[group] <= most[group] for group in most)
     # Only the last, incomplete batch is left out.
     assert sum(found.values()) == sum(most.values()) // 4 * 4
+
+
+def labelled_groups(counts: list[tuple[int, int, int]]) -> list[Group]:
+    """Groups of so many texts, positive pairs among them, and other pairs; one text: the last."""
+    groups = []
+    for g, (size, positives, others) in enumerate(counts):
+        texts = tuple(f"g{g}t{t}" for t in range(size))
+        near = [Pair(texts[n % size], texts[(n + 1) % size], 1) for n in range(positives)]
+        far = [Pair(texts[n % size], f"g{g}o{n}", (0.0, 0.5)[n % 2]) for n in range(others)]
+        negatives = tuple(pair.text2 for pair in far if pair.grade == 0)
+        groups.append(Group(str(g), texts, negatives, tuple(near + far)))
+    return sorted(groups, key=lambda group: len(group.texts) == 1)
+
+
+labelled_counts = st.lists(
+    st.tuples(st.integers(2, 5), st.integers(0, 5), st.integers(0, 4))
+    | st.tuples(st.just(1), st.just(0), st.integers(1, 3)),
+    min_size=6,
+    max_size=20,
+).filter(lambda counts: sum(size > 1 for size, _, _ in counts) >= 4)
+
+
+@given(labelled_counts, seeds, st.sampled_from([1, 2]), st.data())
+def test_labelled_pairs_are_taken_once_a_pass_and_groups_without_by_their_size(
+    counts, seed, workers, data
+) -> None:
+    groups = labelled_groups(counts)
+    row_groups = cut(len(groups), data)
+    sampling = Sampling(batch_groups=4, method="labelled")
+    steps = steps_of(groups, sampling)
+    wanted: list[tuple[str, str]] = []
+    for group in groups:
+        near = [(p.text1, p.text2) for p in group.pairs if p.label]
+        wanted += near or [(group.id, "any")] * (len(group.texts) - 1)
+    assert steps == len(wanted) // 4
+    found = []
+    for step in range(steps):
+        for rank in range(workers):
+            at = {"step": step, "rank": rank, "world_size": workers}
+            rows = draw(groups, sampling, 1, row_groups, seed, 1, **at)
+            for one, two, own in zip(rows.first, rows.second, rows.own, strict=True):
+                group = next(group for group in groups if group.texts == own)
+                assert one in own and two in own and one != two
+                has_labels = any(pair.label for pair in group.pairs)
+                found.append((one, two) if has_labels else (group.id, "any"))
+    assert not Counter(found) - Counter(wanted)
+
+
+@given(labelled_counts, seeds, st.sampled_from([2, 4]), st.data())
+def test_other_labelled_pairs_are_drawn_in_passes_with_their_grades(
+    counts, seed, workers, data
+) -> None:
+    groups = labelled_groups(counts)
+    row_groups, sampling = cut(len(groups), data), Sampling(batch_groups=4, method="labelled")
+    grades = {
+        (p.text1, p.text2): p.grade for group in groups for p in group.pairs if not p.label
+    }
+    whole, *shares = [
+        draw(groups, sampling, 1, row_groups, seed, 0, step=0, rank=rank, world_size=size)
+        for size in (1, workers)
+        for rank in range(size)
+    ]
+    count = len(whole.others) // 2
+    assert count == (4 if grades else 0)
+    drawn = list(zip(whole.others[:count], whole.others[count:], strict=True))
+    assert set(drawn) <= grades.keys() and len(set(drawn)) == min(len(grades), count)
+    assert whole.grades[4 : 4 + count].tolist() == [grades[pair] for pair in drawn]
+    pairs = [(whole.texts[one], whole.texts[two]) for one, two in whole.pairs[4 : 4 + count]]
+    assert pairs == drawn
+    each = count // workers
+    together = [t for s in shares for t in zip(s.others[:each], s.others[each:], strict=True)]
+    assert together == drawn
+
+
+def test_a_group_without_labels_is_drawn_as_by_size() -> None:
+    groups = make_groups([4, 2, 3, 5, 2, 6])
+    labelled, by_size = (
+        draw(groups, Sampling(batch_groups=4, method=method), 1, step=1)
+        for method in ("labelled", "by_size")
+    )
+    assert labelled.texts == by_size.texts

@@ -17,9 +17,9 @@ from siamese.encoder.keras_tf import keras, tf
 from siamese.errors import UserError
 from siamese.text.vocabulary import Vocabulary, count_characters
 from siamese.training.context import LocalContext
-from siamese.training import slices
 from siamese.training.loop import fit
 from siamese.training.loss import LossInputs, build_loss, excluded_columns, read_options
+from siamese.training.losses import contrastive
 from siamese.training.losses.contrastive import Contrastive, row_losses
 from siamese.training.losses.cosent import CoSENT
 from siamese.training.losses.distillation import Distillation
@@ -225,49 +225,27 @@ def test_ranking_that_is_right_costs_little_and_one_that_is_wrong_much() -> None
     )
 
 
-def distillation_by_hand(
-    texts: list[str], embeddings: np.ndarray, teacher: np.ndarray, scale: float, of_teacher: float
-) -> float:
-    """The definition, one text and one other text at a time."""
-    z = unit(embeddings.astype(np.float64))
-    known = [n for n in range(len(texts)) if teacher[n].any()]
-    total = 0.0
-    for row in known:
-        others = [n for n in known if texts[n] != texts[row]]
-        wanted = [math.exp(of_teacher * float(teacher[row] @ teacher[n])) for n in others]
-        found = [math.exp(scale * float(z[row] @ z[n])) for n in others]
-        for p, q in zip(wanted, found, strict=True):
-            total += p / sum(wanted) * math.log(p / sum(wanted) * sum(found) / q)
-    return total / len(known)
-
-
-@pytest.mark.parametrize("at_once", [1, 1 << 22])
-def test_distillation_equals_its_definition(at_once: int, monkeypatch) -> None:
-    monkeypatch.setattr(slices, "COMPARED_AT_ONCE", at_once)
-    rows = ROWS["groups that share a text"]
+def test_distillation_is_the_mean_distance_from_the_teacher_where_it_knows_the_text() -> None:
+    rows = ROWS["hard negatives"]
     rng = np.random.default_rng(5)
     embeddings = rng.normal(size=(len(rows.texts), 5)).astype(np.float32)
     batch = batch_arrays(rows)
-    vectors = {text: unit(rng.normal(size=(1, 3)))[0] for text in rows.texts if text != "寅"}
-    teacher = np.zeros((len(batch.column_keys), 3), np.float32)
-    for n, text in enumerate(rows.texts):
-        teacher[n] = vectors.get(text, 0)
-    loss = Distillation(15, 8)(inputs(tf.constant(embeddings), batch._replace(teacher=teacher)))
-    by_hand = distillation_by_hand(rows.texts, embeddings, teacher, 15, 8)
-    assert float(loss) == pytest.approx(by_hand, rel=1e-4)
+    teacher = np.zeros((len(batch.column_keys), 5), np.float32)
+    known = [0, 2, 3, 6]
+    teacher[known] = unit(rng.normal(size=(4, 5)))
+    loss = Distillation()(inputs(tf.constant(embeddings), batch._replace(teacher=teacher)))
+    z = unit(embeddings)
+    assert float(loss) == pytest.approx(np.mean([1 - z[n] @ teacher[n] for n in known]), rel=1e-5)
 
 
 def test_distillation_is_nothing_where_the_student_agrees_or_the_teacher_knows_nothing() -> None:
     rows = ROWS["plain"]
     batch = batch_arrays(rows, hard_negatives=0)
     z = np.random.default_rng(6).normal(size=(len(rows.texts), 4)).astype(np.float32)
-    agreeing = batch._replace(teacher=unit(z))
-    loss = Distillation(20, 20)
-    assert float(loss(inputs(tf.constant(z), agreeing))) == pytest.approx(0, abs=1e-5)
-    assert float(loss(inputs(tf.constant(z[::-1].copy()), agreeing))) > 0.1
-    for dim in (0, 4):
-        nothing = batch._replace(teacher=np.zeros((len(rows.texts), dim), np.float32))
-        assert float(loss(inputs(tf.constant(z), nothing))) == 0
+    agreeing = inputs(tf.constant(z), batch._replace(teacher=unit(z)))
+    assert float(Distillation()(agreeing)) == pytest.approx(0, abs=1e-6)
+    nothing = inputs(tf.constant(z), batch._replace(teacher=np.zeros_like(z)))
+    assert float(Distillation()(nothing)) == 0
 
 
 @pytest.mark.parametrize("groups_at_once", [7, 50])
@@ -287,7 +265,7 @@ def test_the_loss_in_slices_is_the_whole_loss_with_its_gradient(
 
     whole, of_whole = loss_and_gradient()
     columns = len(batch.column_keys)
-    monkeypatch.setattr(slices, "COMPARED_AT_ONCE", groups_at_once * 2 * columns)
+    monkeypatch.setattr(contrastive, "COMPARED_AT_ONCE", groups_at_once * 2 * columns)
     loss, gradient = tf.function(loss_and_gradient)()
     assert float(loss) == pytest.approx(float(whole), rel=1e-5)
     np.testing.assert_allclose(gradient, of_whole, atol=3e-5)
@@ -305,10 +283,10 @@ def test_a_recipe_names_the_loss_and_adds_cosent() -> None:
     assert ranking == pytest.approx(float(CoSENT(7)(inputs(z, batch))))
     both = value(scale=15, ranking=0.25, ranking_scale=7)
     assert both == pytest.approx(alone + 0.25 * ranking, rel=1e-6)
-    teacher = np.random.default_rng(2).normal(size=(len(batch.column_keys), 3)).astype(np.float32)
+    teacher = np.random.default_rng(2).normal(size=(len(batch.column_keys), 4)).astype(np.float32)
     batch = batch._replace(teacher=teacher)
-    taught = float(Distillation(15, 5)(inputs(z, batch)))
-    three = value(scale=15, ranking=0.25, ranking_scale=7, distillation=2, teacher_scale=5)
+    taught = float(Distillation()(inputs(z, batch)))
+    three = value(scale=15, ranking=0.25, ranking_scale=7, distillation=2)
     assert three == pytest.approx(alone + 0.25 * ranking + 2 * taught, rel=1e-5)
 
 
