@@ -4,13 +4,13 @@ Nothing here has state, so that a resumed run draws what an undisturbed one woul
 workers together draw what one would.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 
 import numpy as np
 
 from siamese.config.recipe import Sampling
-from siamese.data.dataset import Counts, TrainingData
+from siamese.data.dataset import TrainingData
 from siamese.data.epoch_order import batch_indices, split_row_groups
 from siamese.data.group import Group
 from siamese.data.notebook_sampling import notebook_rows, notebook_steps
@@ -91,9 +91,9 @@ def sample_rows(
 def _items(data: TrainingData, sampling: Sampling) -> tuple[int, ...]:
     """Return how many items of each row group a pass takes: its groups, or pairs of their texts."""
     if sampling.method == "labelled":
-        return data.positive_pairs.totals
+        return data.sizes.labelled_pairs()[0]
     if sampling.method == "by_size":
-        return data.sizes.totals
+        return data.sizes.pairs()
     return split_row_groups(data.row_groups, data.multi_text_groups)[0]
 
 
@@ -108,20 +108,28 @@ def _draw_positives(
         position: of the batch.
         chances: random numbers in [0, 1), which choose the texts, `[B, 2 or more]`.
     """
-    size = sampling.batch_groups
+    size, totals = sampling.batch_groups, _items(data, sampling)
     place = position.seed, position.epoch, position.step, position.share(size)
-    items = batch_indices(size, _items(data, sampling), *place)
-    if sampling.method == "pairs":
-        groups = [data.groups[index] for index in items]
-        return [(g, _two_texts(g, row)) for g, row in zip(groups, chances, strict=True)]
-    counts = data.positive_pairs if sampling.method == "labelled" else data.sizes
-    drawn = []
-    for index, number, row in zip(*_find(items, counts, data.row_groups), chances, strict=True):
-        group = data.groups[index]
-        labelled = [pair for pair in group.pairs if pair.label]
-        is_labelled = sampling.method == "labelled" and labelled
-        drawn.append((group, labelled[number] if is_labelled else _two_texts(group, row)))
-    return drawn
+    items = batch_indices(size, totals, *place)
+    if sampling.method == "labelled":
+        found = _find(items, totals, data.row_groups, lambda n: data.sizes.labelled_ends(n)[0])
+        pairs = ((data.groups[index], number) for index, number in found)
+        return [
+            (group, _positive_pair(group, number) or _two_texts(group, row))
+            for (group, number), row in zip(pairs, chances, strict=True)
+        ]
+    indices = items.tolist()
+    if sampling.method == "by_size":
+        found = _find(items, totals, data.row_groups, data.sizes.pair_ends)
+        indices = [index for index, _ in found]
+    groups = [data.groups[index] for index in indices]
+    return [(group, _two_texts(group, row)) for group, row in zip(groups, chances, strict=True)]
+
+
+def _positive_pair(group: Group, number: int) -> Pair | None:
+    """Return a group's positive pair of that number; None: it has none at all."""
+    positive = [pair for pair in group.pairs if pair.label]
+    return positive[number] if positive else None
 
 
 def _two_texts(group: Group, chances: np.ndarray) -> Pair:
@@ -132,26 +140,30 @@ def _two_texts(group: Group, chances: np.ndarray) -> Pair:
 
 
 def _find(
-    items: np.ndarray, counts: Counts, row_groups: Sequence[int]
-) -> tuple[np.ndarray, np.ndarray]:
+    items: np.ndarray,
+    totals: Sequence[int],
+    row_groups: Sequence[int],
+    ends_of: Callable[[int], np.ndarray],
+) -> list[tuple[int, int]]:
     """Find the group of each item, and which of the group's items it is.
 
     Args:
         items: such as pairs, numbered through all groups: first those of the first group.
-        counts: of the items of each group.
+        totals: the number of items in each row group.
         row_groups: the number of groups in each.
+        ends_of: the running sum of the items over the groups of one row group.
     """
-    ends, starts = np.cumsum(counts.totals), np.cumsum(row_groups) - row_groups
-    row_group = np.searchsorted(ends, items, side="right")
+    last, starts = np.cumsum(totals), np.cumsum(row_groups) - row_groups
+    row_group = np.searchsorted(last, items, side="right")
     groups, numbers = np.empty_like(items), np.empty_like(items)
     for there in np.unique(row_group):
         here = row_group == there
-        of_groups = counts.ends(int(there))
-        within = items[here] - (ends[there] - of_groups[-1])
-        group = np.searchsorted(of_groups, within, side="right")
+        ends = ends_of(int(there))
+        within = items[here] - (last[there] - ends[-1])
+        group = np.searchsorted(ends, within, side="right")
         groups[here] = starts[there] + group
-        numbers[here] = within - np.where(group > 0, of_groups[group - 1], 0)
-    return groups, numbers
+        numbers[here] = within - np.where(group > 0, ends[group - 1], 0)
+    return list(zip(groups.tolist(), numbers.tolist(), strict=True))
 
 
 def _draw_others(
@@ -167,9 +179,10 @@ def _draw_others(
     share = position.share(size)
     is_labelled = sampling.method == "labelled"
     if is_labelled:
-        items = data.other_pairs.totals
+        items = data.sizes.labelled_pairs()[1]
     else:
-        items = split_row_groups(data.row_groups, data.multi_text_groups)[1]
+        singles = split_row_groups(data.row_groups, data.multi_text_groups)[1]
+        items = split_row_groups(singles, data.single_text_groups)[0]
     total = sum(items)
     if not total:
         return [], np.zeros(0, np.uint32)
@@ -184,7 +197,7 @@ def _draw_others(
     chances = generator.random((size, 1))[share]
     noise = generator.integers(2**32, size=(size, 2), dtype=np.uint32)[share]
     if is_labelled:
-        found = zip(*_find(drawn, data.other_pairs, data.row_groups), strict=True)
+        found = _find(drawn, items, data.row_groups, lambda n: data.sizes.labelled_ends(n)[1])
         others = [_other_pairs(data.groups[index])[number] for index, number in found]
     else:
         groups = [data.groups[data.multi_text_groups + index] for index in drawn]
