@@ -65,8 +65,8 @@ def train(
             temporary folder, which is removed.
         init: a model folder, or its URI, to go on from: the encoder begins with its weights, and
             the optimizer anew. The recipe must have the model's core (`embedding_dim`,
-            `lstm_units`, `pooling`, `attention_heads`, `lowercase`); its `vectors` are not used. A
-            run that is resumed needs it no more.
+            `lstm_units`, `pooling`, `attention_heads`, `lowercase`, `normalize`); its `vectors` are
+            not used. A run that is resumed needs it no more.
         existing: what to do with a run that is there: `refuse` it, `resume` it from its last
             checkpoint, or start `fresh` in its place.
         execution: how the run is carried out; nothing in it changes what comes of it.

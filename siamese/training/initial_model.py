@@ -31,6 +31,7 @@ CORE = (
     "encoder.pooling",
     "encoder.attention_heads",
     "text.lowercase",
+    "text.normalize",
 )
 
 
@@ -85,9 +86,9 @@ class InitialModel:
         """
         known = self.contents.vocabulary
         merged = Counter(known.counts)
-        merged.update(Vocabulary(counts, known.lowercase).counts)
+        merged.update(Vocabulary(counts, known.lowercase, normalize=known.normalize).counts)
         kept = {c: n for c, n in merged.items() if c in known.counts or n >= min_count}
-        return Vocabulary(kept, known.lowercase)
+        return Vocabulary(kept, known.lowercase, normalize=known.normalize)
 
     def weights_for(self, vocabulary: Vocabulary, recipe: Recipe) -> Weights:
         """Make the weights that the run begins with.

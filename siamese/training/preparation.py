@@ -72,7 +72,8 @@ def prepare(
         vocabulary = initial.vocabulary_with(characters, recipe.text.min_count)
         weights = initial.weights_for(vocabulary, recipe)
         return Prepared(vocabulary, weights.characters, weights=weights, origin=initial.origin)
-    vocabulary = Vocabulary(characters, recipe.text.lowercase, recipe.text.min_count)
+    text = recipe.text
+    vocabulary = Vocabulary(characters, text.lowercase, text.min_count, text.normalize)
     if not vectors:
         zeros = np.zeros((len(vocabulary), recipe.encoder.embedding_dim), np.float32)
         return Prepared(vocabulary, zeros)
