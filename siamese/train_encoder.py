@@ -19,7 +19,7 @@ from siamese.storage.ownership import owning
 from siamese.training.execution import Execution, check_execution, check_shares
 from siamese.training.initial_model import find_initial_model
 from siamese.training.parts import Parts
-from siamese.training.preparation import prepare, print_data, read_data
+from siamese.training.preparation import prepare, print_data, print_prepared, read_data
 from siamese.training.run_folder import Existing, RunFolder
 from siamese.training.training_run import Here, Place, TrainingRun
 
@@ -172,14 +172,7 @@ def _train_owned(
         print(note, flush=True)
     goes_on = existing == "resume" and folder.has_checkpoint()
     prepared = prepare(recipe, read, pairs, vectors=not goes_on, initial=initial)
-    if prepared.coverage:
-        print(prepared.coverage)
-    if initial:
-        known = len(initial.contents.vocabulary)
-        print(
-            f"going on from {initial.name}: {len(prepared.vocabulary) - known:,} characters are "
-            f"new to its {known:,}"
-        )
+    print_prepared(prepared, pairs, recipe, initial)
     if existing != "resume":
         folder.start(recipe, summary, fresh=existing == "fresh")
     if initial and material.init is not None:

@@ -138,6 +138,16 @@ class Vocabulary:
 
         return sum(is_unknown(self.read(text)[:max_length]) for text in texts if text)
 
+    def count_partly_unknown(self, texts: Iterable[str], max_length: int) -> int:
+        """Count the texts of which an encoder reads an unknown character.
+
+        Args:
+            texts: the texts.
+            max_length: characters beyond it are not read.
+        """
+        known = self.counts.keys()
+        return sum(not known >= set(self.read(text)[:max_length]) for text in texts)
+
     def save(self, path: Path) -> None:
         """Write the vocabulary as JSON."""
         value = {
