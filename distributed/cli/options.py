@@ -42,6 +42,13 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="override a setting, such as loss.scale=25", rich_help_panel=WHAT),
 ]
+Init = Annotated[
+    str | None,
+    typer.Option(
+        help="go on from this model, a folder or URI; the recipe must have its core",
+        rich_help_panel=WHAT,
+    ),
+]
 GpuMemory = Annotated[
     int | None,
     typer.Option(help="cap on each worker's GPU memory, in MiB", min=1, rich_help_panel=RESOURCES),

@@ -13,6 +13,7 @@ from distributed.cli.options import (
     Encoding,
     Fresh,
     GpuMemory,
+    Init,
     Recipe,
     Resume,
     Seed,
@@ -42,13 +43,7 @@ def train(
     ],
     recipe: Recipe = "default",
     settings: Settings = None,
-    init: Annotated[
-        str | None,
-        typer.Option(
-            help="go on from this model, a folder or URI; the recipe must have its core",
-            rich_help_panel=WHAT,
-        ),
-    ] = None,
+    init: Init = None,
     teacher: Annotated[
         list[str] | None,
         typer.Option(
@@ -169,6 +164,7 @@ def tune(
     ] = None,
     recipe: Recipe = "default",
     settings: Settings = None,
+    init: Init = None,
     search: Annotated[
         SearchName,
         typer.Option(help="random, grid, or tpe (the extra `optuna`)", rich_help_panel=WHAT),
@@ -241,6 +237,7 @@ def tune(
     from siamese.config.loading import load_recipe
     from siamese.config.search_space import load_space
     from siamese.training.execution import Execution, parse_workers
+    from siamese.training.initial_model import load_initial_model
 
     do = existing(resume, fresh, "sweep")
     if refit_workers != "0" and not refit:
@@ -257,7 +254,9 @@ def tune(
             verbose=verbose,
         )
     )
-    sweep = Sweep(base, load_space(space, base), trials, search, scheduler, seed, max_concurrent)
+    initial = load_initial_model(init) if init is not None else None
+    ranges = load_space(space, base)
+    sweep = Sweep(base, ranges, trials, search, scheduler, seed, max_concurrent, initial)
     tested = _pairs(test, encoding) if test else None
     afterwards = Afterwards(tested, parse_workers(refit_workers) if refit else None)
     try:

@@ -95,6 +95,8 @@ def _tune(
     if existing == "resume":
         folder.check_same(asked)
     notes = _connect(execution, data, run)
+    if sweep.initial:
+        summary |= sweep.initial.origin
     print_data(summary, sweep.recipe)
     _announce(sweep, search.trials, notes)
     if existing != "resume":
@@ -110,7 +112,7 @@ def _tune(
     winner = write_results(trials, sweep, test_pairs)
     if afterwards.refit_workers is not None:
         best = best_recipe(sweep.recipe, winner)
-        refit(folder, data, dev, best, afterwards.refit_workers, existing)
+        refit(folder, data, dev, best, afterwards.refit_workers, existing, sweep.initial)
     return folder.inner("best")
 
 

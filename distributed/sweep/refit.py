@@ -7,6 +7,7 @@ import siamese
 from distributed.sweep.folder import SweepFolder
 from siamese.config.recipe import Recipe
 from siamese.training.execution import Execution
+from siamese.training.initial_model import InitialModel
 from siamese.training.run_folder import Existing, RunFolder
 
 
@@ -17,6 +18,7 @@ def refit(
     recipe: Recipe,
     workers: tuple[int, int],
     existing: Existing,
+    initial: InitialModel | None,
 ) -> None:
     """Train the best recipe in full into `refit/`.
 
@@ -27,6 +29,7 @@ def refit(
         recipe: the best one.
         workers: the least and the most; (0, 0): this process.
         existing: `resume` goes on with a refit that was begun.
+        initial: the model that the trials went on from.
     """
     run = folder.inner("refit")
     begun = RunFolder.open(run).recipe_file.is_file()
@@ -37,6 +40,7 @@ def refit(
         dev,
         recipe,
         run,
+        init=initial.name if initial else None,
         existing="resume" if begun and existing == "resume" else "refuse",
         execution=Execution(workers=workers),
     )

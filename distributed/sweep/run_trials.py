@@ -53,7 +53,7 @@ def run_trials(trials: Trials, search: Search, sweep: Sweep, shared: Shared) -> 
     # Threads, so that it answers while it makes something.
     preparations: Any = Preparations.options(  # type: ignore[attr-defined]
         scheduling_strategy=here, max_concurrency=8
-    ).remote(shared.data, shared.pairs)
+    ).remote(shared.data, shared.pairs, sweep.initial)
     scheduler = make_scheduler(
         sweep.scheduler, sweep.metric, trials.epochs, sweep.space, sweep.seed
     )

@@ -14,6 +14,7 @@ from siamese.data.dataset import TrainingData
 from siamese.data.pair import Pair
 from siamese.errors import UserError
 from siamese.training.execution import Execution, check_shares
+from siamese.training.initial_model import InitialModel
 from siamese.training.preparation import check_steps, prepare
 
 # The settings that say how many steps a run has, and how many it needs.
@@ -37,6 +38,7 @@ class Sweep:
         scheduler: which trials go on; see `distributed.sweep.schedulers`.
         seed: of the search.
         max_concurrent: trials at a time; None: as many as fit.
+        initial: the model that all trials go on from; None: they begin from nothing.
     """
 
     recipe: Recipe
@@ -46,6 +48,7 @@ class Sweep:
     scheduler: SchedulerName = "asha"
     seed: int = 1
     max_concurrent: int | None = None
+    initial: InitialModel | None = None
 
     @property
     def metric(self) -> str:
@@ -73,6 +76,7 @@ class Sweep:
             "seed": self.seed,
             "workers_per_trial": execution.workers[1],
             "data": data_hash,
+            **(self.initial.origin if self.initial else {}),
         }
 
 
@@ -119,7 +123,7 @@ def check_sweep(
     for recipe in _recipes_at_the_ends(sweep):
         try:
             check_shares(recipe, (execution.workers[1] and 1, execution.workers[1]))
-            prepare(recipe, groups, pairs, vectors=False)
+            prepare(recipe, groups, pairs, vectors=False, initial=sweep.initial)
         except UserError as error:
             problems[str(error)] = None
     problems |= dict.fromkeys(_steps_that_do_not_fit(sweep, execution, groups))

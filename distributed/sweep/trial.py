@@ -24,6 +24,7 @@ from siamese.storage.ownership import owning
 from siamese.training.checkpoint import checkpoint_folders
 from siamese.training.context import LocalContext, Save
 from siamese.training.execution import Execution
+from siamese.training.initial_model import InitialModel
 from siamese.training.preparation import Prepared, prepare
 from siamese.training.run_folder import RunFolder
 from siamese.training.training_run import TrainingRun
@@ -39,9 +40,10 @@ class Preparations:
     It ends with the driver, and by that a trial knows that the driver is gone.
     """
 
-    def __init__(self, data: str, pairs: list[Pair]) -> None:
+    def __init__(self, data: str, pairs: list[Pair], initial: InitialModel | None) -> None:
         self._data: TrainingData = read_shards(data, verify=False)[0]
         self._pairs = pairs
+        self._initial = initial
         self._made: dict[str, Any] = {}
         self._making = threading.Lock()
 
@@ -55,12 +57,14 @@ class Preparations:
                 encoder.vectors,
                 encoder.embedding_dim,
                 encoder.embedding_range,
+                encoder.train_embeddings,
             )
         )
         with self._making:
             if key not in self._made:
                 try:
-                    self._made[key] = ray.put(prepare(recipe, self._data, self._pairs))
+                    made = prepare(recipe, self._data, self._pairs, initial=self._initial)
+                    self._made[key] = ray.put(made)
                 except UserError as error:
                     return [error]
             return [self._made[key]]

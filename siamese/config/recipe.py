@@ -25,6 +25,9 @@ Pooling = Literal["last", "mean", "max", "attention"]
 # What `siamese.encoder.similarity` computes.
 Similarity = Literal["cosine", "notebook"]
 
+# What `siamese.text.normalization` does.
+Normalization = Literal["none", "nfkc", "simplified", "nfkc+simplified"]
+
 # Texts of a neighbourhood, which a batch takes together (`siamese.data.unlabelled`).
 NEIGHBOURHOOD = 8
 # A whole number is smaller, so that sums and products of them fit what computes with them.
@@ -44,8 +47,21 @@ class Text(Section):
     padding: Literal["longest", "max_length"] = Field(
         "longest", description="pad a batch to its longest text (rounded up), or to max_length"
     )
+    normalize: Normalization = Field(
+        "none",
+        description="before anything else, make other forms of a character one with the usual: "
+        "`nfkc` full-width letters and digits and the like, `simplified` traditional Chinese ones "
+        "(the extra `opencc`), or both",
+    )
     lowercase: bool = Field(True, description="fold upper and lower case")
     min_count: int = Field(1, ge=1, lt=MOST, description="rarer characters are unknown")
+    unknown_rate: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of the characters that training reads as unknown, others each time, so "
+        "that the model learns to do without (character dropout)",
+    )
     include_dev: bool = Field(
         False, description="count the development pairs' characters too, as the notebook does"
     )

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from siamese.config.recipe import Text
+from siamese.data.character_dropout import drop_characters
 from siamese.data.rows import Rows
 from siamese.text.vocabulary import Vocabulary
 
@@ -108,7 +109,11 @@ def make_batch(
     cuts = [*range(0, len(texts), size), len(texts)]
     return Batch(
         micro_batches=tuple(
-            vocabulary.encode([texts[i] for i in order[start:end]], text.max_length, width)
+            drop_characters(
+                vocabulary.encode([texts[i] for i in order[start:end]], text.max_length, width),
+                rows.noise[order[start:end]],
+                text.unknown_rate,
+            )
             for start, end in pairwise(cuts)
         ),
         noise=tuple(rows.noise[order[start:end]] for start, end in pairwise(cuts)),

@@ -64,7 +64,9 @@ def make_share(
         starts[g] = len(rows)
         rows += [(4 + n, g, text) for n, text in enumerate(hard[g])]
     count = len(groups)
-    pairs = [(2 * side * count + n, (2 * side + 1) * count + n) for side in (0, 1) for n in range(count)]
+    pairs = [
+        (2 * side * count + n, (2 * side + 1) * count + n) for side in (0, 1) for n in range(count)
+    ]
     grades = [1.0] * count + [(0.0, 0.25, 0.5)[g % 3] for g in groups]
     for side in range(2):
         for n, g in enumerate(groups):
@@ -84,7 +86,9 @@ def make_share(
         np.array([_key(text) for g in groups for text in own[g]], np.int64),
         np.array(pairs + [(-1, -1)] * (most - len(pairs)), np.int32),
         np.array(grades + [0.0] * (most - len(grades)), np.float32),
-        np.stack([_taught(text) for _, _, text in rows] + [np.zeros(DIM)] * (columns - len(rows))).astype(np.float32),
+        np.stack(
+            [_taught(text) for _, _, text in rows] + [np.zeros(DIM)] * (columns - len(rows))
+        ).astype(np.float32),
     )
     return Share(batch, np.array([_NUMBERS[kind, g] for kind, g, _ in rows]))
 

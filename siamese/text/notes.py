@@ -17,7 +17,7 @@ def notes_on(texts: Collection[str], vocabulary: Vocabulary, max_length: int) ->
         A line for each; none if there are no such texts.
     """
     notes = []
-    if cut := count_cut(texts, max_length):
+    if cut := count_cut(map(vocabulary.read, texts), max_length):
         notes.append(f"{cut:,} texts longer than {max_length} characters were cut")
     if unknown := vocabulary.count_unknown(texts, max_length):
         hold = "holds" if unknown == 1 else "hold"

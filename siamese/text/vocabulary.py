@@ -4,12 +4,14 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
+from siamese.config.recipe import Normalization
 from siamese.errors import UserError
 from siamese.storage.atomic import read_json, write_json
+from siamese.text.normalization import usual_forms
 
 PADDING_ID = 0
 UNKNOWN_ID = 1
@@ -30,20 +32,33 @@ class Vocabulary:
         lowercase: whether case is folded before characters are looked up (`str.casefold`, which
             unlike `str.lower` treats each character for itself).
         min_count: characters that occur less often are left out, and so are unknown.
+        normalize: the recipe's `text.normalize`: how other forms of a character are made one with
+            the usual, before case is folded.
+
+    Raises:
+        UserError: `normalize` needs a package that is missing.
     """
 
     def __init__(
-        self, counts: Mapping[str, int], lowercase: bool = False, min_count: int = 1
+        self,
+        counts: Mapping[str, int],
+        lowercase: bool = False,
+        min_count: int = 1,
+        normalize: Normalization = "none",
     ) -> None:
-        if lowercase:
-            folded: Counter[str] = Counter()
-            for character, count in counts.items():
-                for lower in character.casefold():
-                    folded[lower] += count
-            counts = folded
+        self.lowercase = lowercase
+        self.normalize = normalize
+        self._forms = usual_forms(normalize)
+        read: Counter[str] = Counter()
+        for character, count in counts.items():
+            for each in self.read(character):
+                read[each] += count
+        self._number(read, min_count)
+
+    def _number(self, counts: Mapping[str, int], min_count: int) -> None:
+        """Give an id to each character that occurs often enough."""
         kept = [(c, n) for c, n in counts.items() if n >= min_count]
         kept.sort(key=lambda item: (-item[1], item[0]))
-        self.lowercase = lowercase
         self.characters = [character for character, _ in kept]
         self.counts = dict(kept)
         self._table = self._ids_by_code_point()
@@ -56,17 +71,24 @@ class Vocabulary:
         return table
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what is pickled: not the table, which is large."""
-        return {name: value for name, value in vars(self).items() if name != "_table"}
+        """Return what is pickled: not the tables, which are large."""
+        return {name: value for name, value in vars(self).items() if name[0] != "_"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take up what was pickled."""
         vars(self).update(state)
+        self._forms = usual_forms(self.normalize)
         self._table = self._ids_by_code_point()
 
     def __len__(self) -> int:
         """Return the number of ids: padding, unknown, and one for each character."""
         return FIRST_ID + len(self.characters)
+
+    def read(self, text: str) -> str:
+        """Return a text with the characters that are looked up: usual forms, case folded."""
+        if self._forms:
+            text = text.translate(self._forms)
+        return text.casefold() if self.lowercase else text
 
     def encode(
         self, texts: Sequence[str], max_length: int, length: int | None = None
@@ -82,8 +104,7 @@ class Vocabulary:
         Returns:
             int32 ids `[len(texts), time]`.
         """
-        if self.lowercase:
-            texts = [text.casefold() for text in texts]
+        texts = [self.read(text) for text in texts]
         lengths = np.fromiter(map(len, texts), np.int64, len(texts))
         cut = np.minimum(lengths, max_length)
         if length is None:
@@ -115,28 +136,37 @@ class Vocabulary:
                 return False
             return known.isdisjoint(text) or any(map(_tells, text))
 
-        if self.lowercase:
-            texts = (text.casefold() for text in texts)
-        return sum(is_unknown(text[:max_length]) for text in texts if text)
+        return sum(is_unknown(self.read(text)[:max_length]) for text in texts if text)
+
+    def count_partly_unknown(self, texts: Iterable[str], max_length: int) -> int:
+        """Count the texts of which an encoder reads an unknown character.
+
+        Args:
+            texts: the texts.
+            max_length: characters beyond it are not read.
+        """
+        known = self.counts.keys()
+        return sum(not known >= set(self.read(text)[:max_length]) for text in texts)
 
     def save(self, path: Path) -> None:
         """Write the vocabulary as JSON."""
-        write_json(
-            path,
-            {
-                "version": VERSION,
-                "lowercase": self.lowercase,
-                "characters": "".join(self.characters),
-                "counts": list(self.counts.values()),
-            },
-        )
+        value = {
+            "version": VERSION,
+            "lowercase": self.lowercase,
+            "characters": "".join(self.characters),
+            "counts": list(self.counts.values()),
+        }
+        if self.normalize != "none":
+            value["normalize"] = self.normalize
+        write_json(path, value)
 
     @classmethod
     def load(cls, path: Path) -> "Vocabulary":
         """Read a vocabulary that `save` wrote.
 
         Raises:
-            UserError: the file is missing, damaged or of another version.
+            UserError: the file is missing, damaged or of another version, or needs a package that
+                is missing.
         """
         value = read_json(path)
         try:
@@ -153,7 +183,11 @@ class Vocabulary:
             counts = dict(zip(characters, numbers, strict=True))
             if len(counts) < len(numbers):
                 raise ValueError("a character occurs twice")
-            vocabulary = cls(counts, lowercase=lowercase)
+            normalize = value.get("normalize", "none")
+            if normalize not in get_args(Normalization):
+                raise ValueError(f"normalize is {normalize!r}")
+            vocabulary = cls({}, lowercase=lowercase, normalize=normalize)
+            vocabulary._number(counts, 1)  # as read, by the tables of that day
             if vocabulary.characters != [*characters]:  # or their ids would be others
                 raise ValueError("characters that are not in order")
             return vocabulary

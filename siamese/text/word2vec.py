@@ -133,6 +133,8 @@ def initial_embeddings(
     """Make the embedding matrix that a recipe's `encoder.vectors` asks for.
 
     It comes from a word2vec file, from `train` (word2vec on the run's texts) or is random (`none`).
+    Padding and the unknown id have zeros, so that an unknown character says nothing unless training
+    has met some.
 
     Args:
         recipe: the recipe's section.
@@ -146,11 +148,11 @@ def initial_embeddings(
     source, dim, limit = recipe.vectors, recipe.embedding_dim, recipe.embedding_range
     if source == "none":
         random = np.random.default_rng(seed).uniform(-limit, limit, (len(vocabulary), dim))
+        random[:FIRST_ID] = 0
         return random.astype(np.float32), None
     if source != "train":
         return load_vectors(Path(source), dim, vocabulary)
-    folded = Again(lambda: map(str.casefold, texts)) if vocabulary.lowercase else texts
-    trained = train_vectors(folded, dim, seed)
+    trained = train_vectors(Again(lambda: map(vocabulary.read, texts)), dim, seed)
     matrix = np.zeros((len(vocabulary), dim), np.float32)
     for row, character in enumerate(vocabulary.characters, start=FIRST_ID):
         if character in trained:

@@ -59,9 +59,7 @@ class Batches:
         position = Position(self._recipe.seed, epoch, step, self._rank, self._world_size)
         rows = sample_rows(self._data, self._recipe.sampling, self._hard_negatives, position)
         if self._teacher and self._recipe.sampling.unlabelled:
-            rows = with_unlabelled(
-                rows, self._teacher, self._recipe.sampling.unlabelled, position
-            )
+            rows = with_unlabelled(rows, self._teacher, self._recipe.sampling.unlabelled, position)
         return make_batch(
             rows,
             self._vocabulary,

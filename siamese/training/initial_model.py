@@ -31,6 +31,7 @@ CORE = (
     "encoder.pooling",
     "encoder.attention_heads",
     "text.lowercase",
+    "text.normalize",
 )
 
 
@@ -41,14 +42,14 @@ class InitialModel:
     Attributes:
         name: the path or URI that the user gave.
         sha256: of the folder's manifest, which holds the checksums of everything else.
-        folder: a copy, on this machine.
         contents: of the folder.
+        copy: of the folder, on this machine, if one was asked for.
     """
 
     name: str
     sha256: str
-    folder: Path
     contents: ModelContents
+    copy: Path | None = None
 
     @property
     def origin(self) -> dict[str, str]:
@@ -85,9 +86,9 @@ class InitialModel:
         """
         known = self.contents.vocabulary
         merged = Counter(known.counts)
-        merged.update(Vocabulary(counts, known.lowercase).counts)
+        merged.update(Vocabulary(counts, known.lowercase, normalize=known.normalize).counts)
         kept = {c: n for c, n in merged.items() if c in known.counts or n >= min_count}
-        return Vocabulary(kept, known.lowercase)
+        return Vocabulary(kept, known.lowercase, normalize=known.normalize)
 
     def weights_for(self, vocabulary: Vocabulary, recipe: Recipe) -> Weights:
         """Make the weights that the run begins with.
@@ -114,9 +115,10 @@ class InitialModel:
         return before._replace(characters=characters)
 
     def keep_in(self, folder: RunFolder) -> None:
-        """Copy the model into a run, which so can go on without it, wherever it was."""
+        """Put the copy into a run, which so can go on without the model, wherever that was."""
+        assert self.copy
         with replacing_folder(folder.init) as beside:
-            shutil.copytree(self.folder, beside, dirs_exist_ok=True)
+            shutil.copytree(self.copy, beside, dirs_exist_ok=True)
         folder.publish()
 
 
@@ -137,7 +139,7 @@ def find_initial_model(
             resumed went on from.
     """
     if existing != "resume":
-        return _read(str(init), copy) if init is not None else None
+        return load_initial_model(init, copy) if init is not None else None
     before = run.origin()
     if init is None and not before:
         return None
@@ -146,7 +148,7 @@ def find_initial_model(
             f"{run.location}: has no copy of the model that it went on from. Give that model "
             f"again: --init {before['init']}"
         )
-    found = _read(str(init or run.init), copy)
+    found = load_initial_model(init or run.init, copy)
     if found.sha256 != before.get("init_sha256"):
         raise UserError(
             f"{run.location}: went on from {before.get('init', 'no model')}, not from "
@@ -155,14 +157,23 @@ def find_initial_model(
     return replace(found, name=before["init"])
 
 
-def _read(location: str, copy: Path) -> InitialModel:
-    """Read a model folder, and copy it."""
+def load_initial_model(location: str | Path, copy: Path | None = None) -> InitialModel:
+    """Read a model to go on from.
+
+    Args:
+        location: a model folder or its URI.
+        copy: a folder to make, which takes a copy of the model.
+
+    Raises:
+        UserError: there is no such model, or it is damaged.
+    """
     with local_model(location) as here:
         contents = read_model_folder(here)
-        copy.mkdir(parents=True)
-        for name in (*CHECKED_FILES, MANIFEST):
-            shutil.copyfile(here / name, copy / name)
-        return InitialModel(location, sha256_of(copy / MANIFEST), copy, contents)
+        if copy:
+            copy.mkdir(parents=True)
+            for name in (*CHECKED_FILES, MANIFEST):
+                shutil.copyfile(here / name, copy / name)
+        return InitialModel(str(location), sha256_of(here / MANIFEST), contents, copy)
 
 
 def _written(value: Any) -> str:

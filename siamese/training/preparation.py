@@ -72,7 +72,8 @@ def prepare(
         vocabulary = initial.vocabulary_with(characters, recipe.text.min_count)
         weights = initial.weights_for(vocabulary, recipe)
         return Prepared(vocabulary, weights.characters, weights=weights, origin=initial.origin)
-    vocabulary = Vocabulary(characters, recipe.text.lowercase, recipe.text.min_count)
+    text = recipe.text
+    vocabulary = Vocabulary(characters, text.lowercase, text.min_count, text.normalize)
     if not vectors:
         zeros = np.zeros((len(vocabulary), recipe.encoder.embedding_dim), np.float32)
         return Prepared(vocabulary, zeros)
@@ -131,6 +132,31 @@ def print_data(summary: dict[str, Any], recipe: Recipe) -> None:
         )
 
 
+def print_prepared(
+    prepared: Prepared, pairs: Sequence[Pair], recipe: Recipe, initial: InitialModel | None
+) -> None:
+    """Print what a run begins with, and what of the development pairs it will not know."""
+    vocabulary = prepared.vocabulary
+    if prepared.coverage:
+        print(prepared.coverage)
+    if initial:
+        known = len(initial.contents.vocabulary)
+        print(
+            f"going on from {initial.name}: {len(vocabulary) - known:,} characters are new to its "
+            f"{known:,}"
+        )
+    texts = _texts_of(pairs)
+    if unknown := vocabulary.count_partly_unknown(texts, recipe.text.max_length):
+        print(
+            f"{unknown:,} of {len(texts):,} different development texts have characters that are "
+            "unknown to the encoder"
+        )
+
+
+def _texts_of(pairs: Sequence[Pair]) -> set[str]:
+    return {text for pair in pairs for text in (pair.text1, pair.text2)}
+
+
 def _summary(
     manifest: dict[str, Any], pairs: list[Pair], recipe: Recipe, data_hash: str
 ) -> dict[str, Any]:
@@ -146,9 +172,7 @@ def _summary(
     return {
         **manifest["counts"],
         "texts_cut": cut,
-        "dev_texts_cut": count_cut(
-            {text for pair in pairs for text in (pair.text1, pair.text2)}, recipe.text.max_length
-        ),
+        "dev_texts_cut": count_cut(_texts_of(pairs), recipe.text.max_length),
         "dev_pairs": len(pairs),
         "dev_positives": sum(pair.label for pair in pairs),
         "hash": digest.hexdigest(),

@@ -1,5 +1,6 @@
 """What of a sweep is refused before its first trial, and how many trials run at a time."""
 
+import numpy as np
 import pytest
 
 from distributed.cluster.capacity import Group, Node
@@ -10,8 +11,12 @@ from siamese.config.search_space import load_space
 from siamese.data.dataset import TrainingData
 from siamese.data.in_memory import pairs_of
 from siamese.data.shards import read_shards
+from siamese.encoder.model_folder import ModelContents
+from siamese.encoder.weights import Weights
 from siamese.errors import UserError
+from siamese.text.vocabulary import Vocabulary
 from siamese.training.execution import Execution
+from siamese.training.initial_model import InitialModel
 
 PAIRS = pairs_of([("怎么办卡", "如何办卡", 1), ("怎么办卡", "怎么销卡", 0)])
 
@@ -28,6 +33,26 @@ def check(tmp_path, groups: TrainingData, space: str, workers: int = 0, *setting
     recipe = load_recipe("default", ["encoder.vectors=none", "sampling.method=pairs", *settings])
     sweep = Sweep(recipe, load_space(str(file), recipe))
     check_sweep(sweep, Execution(workers=(workers, workers)), groups, PAIRS)
+
+
+def initial_model(recipe) -> InitialModel:
+    """A model of one character and the recipe's encoder; its layers do not matter here."""
+    characters = np.zeros((3, recipe.encoder.embedding_dim), np.float32)
+    contents = ModelContents(
+        Weights(characters, (), None), Vocabulary({"a": 1}, True), recipe, 0, {}
+    )
+    return InitialModel("run/best", "0" * 64, contents)
+
+
+def test_trials_that_could_not_go_on_from_the_model_are_told(tmp_path, groups) -> None:
+    recipe = load_recipe("default", ["encoder.lstm_units=[64]"])
+    file = tmp_path / "space.yaml"
+    file.write_text("{encoder: {lstm_units: {choice: [[64], [32]]}}}", encoding="utf-8")
+    sweep = Sweep(recipe, load_space(str(file), recipe), initial=initial_model(recipe))
+    with pytest.raises(UserError, match=r"run/best: .*\n.*the recipe \[32\]: --set .*=\[64\]"):
+        check_sweep(sweep, Execution(), groups, PAIRS)
+    asked = sweep.asked(Execution(), "hash")
+    assert (asked["init"], asked["init_sha256"]) == ("run/best", "0" * 64)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from siamese.errors import UserError
 OTHER = {
     "seed": 2,
     "text.max_length": 65,
+    "text.normalize": "nfkc",
+    "text.unknown_rate": 0.1,
     "text.padding": "max_length",
     "text.lowercase": False,
     "text.min_count": 2,

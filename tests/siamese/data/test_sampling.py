@@ -127,11 +127,7 @@ def test_as_many_labelled_negative_pairs_are_drawn_beside_the_groups(
     noise = {}
     for rows in shares:
         of = rows.noise[2 * len(rows.own) :].tolist()
-        noise |= dict(
-            zip(
-                zip(rows.others, of[: len(rows.others)], strict=False), of, strict=False
-            )
-        )
+        noise |= dict(zip(zip(rows.others, of[: len(rows.others)], strict=False), of, strict=False))
     of_whole = whole.noise[8:16].tolist()
     assert set(zip(whole.others, of_whole, strict=True)) == noise.keys()
 
@@ -241,9 +237,7 @@ def test_other_labelled_pairs_are_drawn_in_passes_with_their_grades(
 ) -> None:
     groups = labelled_groups(counts)
     row_groups, sampling = cut(len(groups), data), Sampling(batch_groups=4, method="labelled")
-    grades = {
-        (p.text1, p.text2): p.grade for group in groups for p in group.pairs if not p.label
-    }
+    grades = {(p.text1, p.text2): p.grade for group in groups for p in group.pairs if not p.label}
     whole, *shares = [
         draw(groups, sampling, 1, row_groups, seed, 0, step=0, rank=rank, world_size=size)
         for size in (1, workers)

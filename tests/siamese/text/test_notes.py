@@ -29,6 +29,13 @@ def test_texts_of_only_unknown_characters_are_counted(text, expected) -> None:
     assert KNOWN.count_unknown([text] * 3 + ["a"], max_length=3) == 3 * expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"), [("", 0), ("abc", 0), ("cab。", 0), ("abcx", 0), ("abx", 1), ("！", 1)]
+)
+def test_texts_with_an_unknown_character_are_counted(text, expected) -> None:
+    assert KNOWN.count_partly_unknown(["a", text], max_length=3) == expected
+
+
 def test_case_is_folded_as_the_vocabulary_does() -> None:
     assert KNOWN.count_unknown(["ABC"], 9) == 1
     assert Vocabulary({"a": 1}, lowercase=True).count_unknown(["ABC"], 9) == 0

@@ -259,6 +259,8 @@ class TestInitialEmbeddings:
         assert 0.05 < np.abs(one).max() <= 0.1
         np.testing.assert_array_equal(one, two)
         assert not np.array_equal(one, other)
+        assert not one[:2].any(), "padding and the unknown id"
+        assert one[2:].any(axis=1).all()
 
     @pytest.mark.parametrize("lowercase", [False, True])
     def test_train_gives_each_character_its_trained_row(self, lowercase):
@@ -273,6 +275,16 @@ class TestInitialEmbeddings:
         rows = [zeros, zeros, *(trained.get(c, zeros) for c in vocabulary.characters)]
         np.testing.assert_array_equal(matrix, rows)
         assert coverage is None
+
+    def test_trained_vectors_are_those_of_the_characters_that_are_read(self):
+        texts = ["ＡＢａ", "ｂＡ。a"] * 4
+        vocabulary = Vocabulary(Counter("".join(texts)), lowercase=True, normalize="nfkc")
+        recipe = Encoder(vectors="train", embedding_dim=4)
+        matrix, _ = initial_embeddings(recipe, 7, vocabulary, texts)
+        read = ["aba", "ba。a"] * 4
+        trained = train_vectors(read, 4, seed=7)
+        assert vocabulary.characters == ["a", "b", "。"]
+        np.testing.assert_array_equal(matrix[2:], [trained[c] for c in "ab。"])
 
     def test_a_file_is_read(self, tmp_path):
         path = gensim_file(tmp_path / "v.bin", True)
