@@ -1,8 +1,12 @@
 """`siamese teach`: ask a teacher about texts, in this process or in actors of Ray Data."""
 
 import logging
+import os
+import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 import numpy as np
@@ -99,7 +103,10 @@ def _rows(
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     need = resources_of(execution)
     items = [{"number": number, "texts": texts} for number, texts in parts]
-    tries: Any = ray.remote(num_cpus=0)(_Tries).remote()
+    with _unheard(b"has constructor arguments in the object store"):
+        # Ray says this once, of the first actor that it may restart with arguments. All actors of
+        # Ray Data are such (ray#53727), so it says it of this one.
+        tries: Any = ray.remote(num_cpus=0, max_restarts=-1)(_Tries).remote(ray.put({}))
     # A block for each file, so that each is a task of its own.
     rows = ray.data.from_items(items, override_num_blocks=len(items)).map(
         cast(Any, _Worker),  # Ray's type is that of a function
@@ -112,11 +119,29 @@ def _rows(
     yield from rows.iter_rows()
 
 
+@contextmanager
+def _unheard(words: bytes) -> Iterator[None]:
+    """Hold back what is written to file descriptor 2, then let through all but lines with words."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        real = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(real, 2)
+            held.seek(0)
+            for line in held:
+                if words not in line:
+                    os.write(2, line)
+            os.close(real)
+
+
 class _Tries:
     """Counts, in a process that does nothing else, how often the texts of each file were begun."""
 
-    def __init__(self) -> None:
-        self._tries: Counter[int] = Counter()
+    def __init__(self, tries: dict[int, int]) -> None:
+        self._tries = Counter(tries)
 
     def begin(self, number: int) -> int:
         """Count one more try of a file."""
