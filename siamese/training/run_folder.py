@@ -151,6 +151,11 @@ class RunFolder:
                 f"{self.location}: was started with other data (--data or --dev). Give the same, "
                 "or start a run of its own."
             )
+        if started_with.get("teachers", []) != data.get("teachers", []):
+            raise UserError(
+                f"{self.location}: was started with other teachers (--teacher). Give the same, or "
+                "start a run of its own."
+            )
 
     def origin(self) -> dict[str, str]:
         """Return what names the model that the run went on from: `init` and `init_sha256`.

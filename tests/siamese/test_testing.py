@@ -83,7 +83,7 @@ def broken_by_encoder(make) -> set[str]:
         {"name": "cosent", "ranking_scale": 7, "hard_negatives": 1},
         {"ranking": 0.5, "hard_negatives": 1},
     ],
-    ids=["contrastive", "cosent", "both"],
+    ids=["contrastive", "distillation", "all three", "cosent", "both"],
 )
 def test_our_losses_keep_all_laws(settings) -> None:
     check_loss(build_loss, recipe.Loss(**settings))
