@@ -147,13 +147,8 @@ def replica_inputs(embeddings: tf.Tensor, *arrays: tf.Tensor) -> LossInputs:
         # An argument of a function has no device, which `all_gather` asks for.
         return replica.all_gather(tf.identity(values), axis=0)
 
-    return LossInputs(
-        embeddings,
-        *arrays,
-        replica=replica.replica_id_in_sync_group,
-        replicas=replica.num_replicas_in_sync,
-        gather=gather,
-    )
+    number, count = replica.replica_id_in_sync_group, replica.num_replicas_in_sync
+    return LossInputs(embeddings, *arrays, number, count, gather)
 
 
 def build_loss(settings: recipe.Loss) -> Loss:
