@@ -42,7 +42,8 @@ class CoSENT:
         order = tf.argsort(grades, stable=True)
         grades = tf.gather(grades, order)
         is_pair = grades >= 0
-        logits = tf.gather(logits, order)
+        # `tf.gather` has a sparse gradient, which the gradient of `all_gather` cannot take.
+        logits = tf.gather_nd(logits, order[:, None])
         lower = tf.where(is_pair, logits, _NONE)
         # How many pairs have a lower grade, and the logarithm of the sum of their exponentials.
         count = tf.searchsorted(grades, grades, side="left")
