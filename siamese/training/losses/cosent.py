@@ -37,13 +37,14 @@ class CoSENT:
     def __call__(self, inputs: LossInputs) -> tf.Tensor:
         """Compute this replica's part: all replicas compute the whole and take an equal share."""
         one, other = tf.unstack(tf.gather(inputs.unit, tf.maximum(inputs.pairs, 0)), axis=1)
-        logits = inputs.gather(self._scale * tf.reduce_sum(one * other, axis=1))
+        # Scaled here, so that the gradient of `all_gather` gets a tensor: that of `tf.gather` is
+        # sparse, which it cannot take.
+        logits = self._scale * inputs.gather(tf.reduce_sum(one * other, axis=1))
         grades = inputs.gather(tf.where(inputs.pairs[:, 0] >= 0, inputs.grades, -1.0))
         order = tf.argsort(grades, stable=True)
         grades = tf.gather(grades, order)
         is_pair = grades >= 0
-        # `tf.gather` has a sparse gradient, which the gradient of `all_gather` cannot take.
-        logits = tf.gather_nd(logits, order[:, None])
+        logits = tf.gather(logits, order)
         lower = tf.where(is_pair, logits, _NONE)
         # How many pairs have a lower grade, and the logarithm of the sum of their exponentials.
         count = tf.searchsorted(grades, grades, side="left")
