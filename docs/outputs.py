@@ -31,6 +31,7 @@ PAGES = (
     "docs/sweeps.md",
     "docs/clusters.md",
     "docs/model.md",
+    "docs/teachers.md",
     "docs/benchmarks.md",
     "docs/extending.md",
     "docs/inside.md",
