@@ -210,6 +210,12 @@ class Training(Section):
         lt=MOST,
         description="stop after so many epochs without a better metric; null: never",
     )
+    teacher_epochs: int = Field(
+        0,
+        ge=0,
+        lt=MOST,
+        description="the first epochs, in which the encoder follows the teacher and nothing else",
+    )
 
 
 class Evaluation(Section):
@@ -271,6 +277,13 @@ class Recipe(Section):
             problems.append(
                 "sampling.unlabelled draws texts to follow a teacher on: set loss.distillation, or "
                 "loss.name=distillation"
+            )
+        if self.training.teacher_epochs and not self.loss.distillation:
+            problems.append("training.teacher_epochs follow a teacher: set loss.distillation")
+        if self.training.teacher_epochs >= self.training.epochs:
+            problems.append(
+                "training.teacher_epochs must be fewer than training.epochs; to follow a teacher "
+                "and nothing else, set loss.name=distillation"
             )
         if self.encoder.vectors == "none" and not self.encoder.train_embeddings:
             problems.append(

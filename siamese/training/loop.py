@@ -107,6 +107,8 @@ def _train_epoch(
     first = at.step - at.epoch * steps
     every = context.execution.checkpoint_steps
     log_every = math.ceil(steps / LOGGED_PER_EPOCH)
+    follows = at.epoch < recipe.training.teacher_epochs
+    take_step = state.teacher_step if follows else state.train_step
     recent: list[tf.Tensor] = []  # each step's part of the loss since the last line in the log
     note = ""
     title = f"epoch {at.epoch + 1}/{recipe.training.epochs}"
@@ -114,7 +116,7 @@ def _train_epoch(
         coming = batches.of_epoch(at.epoch, first)
         for step, (batch, seconds) in enumerate(coming, start=first + 1):
             waited += seconds
-            recent.append(state.train_step(batch))
+            recent.append(take_step(batch))
             at.step += 1
             context.heartbeat()
             is_due = every is not None and at.step % every == 0

@@ -11,6 +11,7 @@ from siamese.encoder.keras_tf import keras, tf
 from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from siamese.training.loss import Loss, build_loss
+from siamese.training.losses.distillation import Distillation
 from siamese.training.optimizer import build_optimizer
 from siamese.training.preparation import Prepared
 from siamese.training.step import TrainStep, build_train_step
@@ -24,6 +25,7 @@ class TrainingState:
         model: without dropout; holds the weights.
         optimizer: built for them.
         train_step: takes this worker's share of a batch, returns its part of the mean loss.
+        teacher_step: the same for `training.teacher_epochs`, whose loss is the distillation alone.
         encoder: judges and saves the weights; its `refresh` takes up those of the model.
         at: where the run stands.
         origin: names the model that the run goes on from, if it does.
@@ -32,6 +34,7 @@ class TrainingState:
     model: keras.Model
     optimizer: keras.optimizers.Optimizer
     train_step: TrainStep
+    teacher_step: TrainStep
     encoder: SentenceEncoder
     at: Progress
     origin: Mapping[str, str]
@@ -71,13 +74,17 @@ def build_state(
             model.set_weights(prepared.weights.flat())
         optimizer = build_optimizer(recipe.optimizer, total_steps)
         optimizer.build(model.trainable_variables)
-    train_step = build_train_step(
-        strategy,
-        build_embed(model_with_dropout, recipe.encoder),
-        model.trainable_variables,
-        optimizer,
-        loss or build_loss(recipe.loss),
-        cached=recipe.sampling.micro_batch_groups is not None,
+    embed = build_embed(model_with_dropout, recipe.encoder)
+    train_step, teacher_step = (
+        build_train_step(
+            strategy,
+            embed,
+            model.trainable_variables,
+            optimizer,
+            each,
+            cached=recipe.sampling.micro_batch_groups is not None,
+        )
+        for each in (loss or build_loss(recipe.loss), Distillation())
     )
     encoder = SentenceEncoder.of_model(model, prepared.vocabulary, recipe)
-    return TrainingState(model, optimizer, train_step, encoder, Progress(), prepared.origin)
+    return TrainingState(model, optimizer, train_step, teacher_step, encoder, Progress(), prepared.origin)

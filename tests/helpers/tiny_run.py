@@ -52,6 +52,8 @@ TINY = (
     "training.epochs=3",
     "training.patience=null",
     "loss.hard_negatives=1",
+    "loss.ranking=0",
+    "sampling.method=pairs",
 )
 
 
