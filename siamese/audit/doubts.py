@@ -2,11 +2,8 @@
 
 import numpy as np
 
-from siamese.audit.evidence import evidence
+from siamese.audit.evidence import characters_that_differ, evidence
 from siamese.audit.labels import Labels
-
-# A regression of few parameters needs fewer pairs than trees do.
-FEW_PAIRS = 2000
 
 
 def expected_grades(labels: Labels, scores: np.ndarray, folds: np.ndarray) -> np.ndarray:
@@ -21,17 +18,29 @@ def expected_grades(labels: Labels, scores: np.ndarray, folds: np.ndarray) -> np
         The expected grade of each pair, 0 to 1 `[pairs]`: of pairs labelled 0 and 1, the
         probability that the texts mean the same.
     """
-    found = evidence(labels, scores, folds)
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.linear_model import LogisticRegression
+
+    differing = characters_that_differ(labels)
+    by_characters = np.empty(len(scores))
+    for fold in np.unique(folds):
+        inside = folds == fold
+        model = LogisticRegression(C=0.03, max_iter=60)
+        model.fit(differing[~inside], labels.are_positive[~inside])
+        by_characters[inside] = model.decision_function(differing[inside])
+    found = np.column_stack([evidence(labels, scores, folds), by_characters])
     expected = np.empty(len(scores))
     for fold in np.unique(folds):
         inside = folds == fold
-        expected[inside] = _learnt(found[~inside], labels.grades[~inside], found[inside])
-    return expected
-
-
-def _learnt(known: np.ndarray, grades: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """Fit grades to the evidence on some pairs, and say what others' should be."""
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-    model = HistGradientBoostingRegressor(random_state=0)
-    return np.clip(model.fit(known, grades).predict(asked), 0, 1)
+        # Small trees, many of them: labels are noisy, and there may be few.
+        trees = HistGradientBoostingRegressor(
+            max_iter=150,
+            learning_rate=0.05,
+            max_leaf_nodes=8,
+            min_samples_leaf=20,
+            l2_regularization=1.0,
+            random_state=0,
+        )
+        trees.fit(found[~inside], labels.grades[~inside])
+        expected[inside] = trees.predict(found[inside])
+    return np.clip(expected, 0, 1)

@@ -1,17 +1,22 @@
 """What speaks for or against a pair's label, without a look at that label.
 
 The score of an encoder that never saw the pair is one number of it. The others need no encoder: how
-far the two texts are the same characters, and what other pairs say of them. Where each question is
-labelled with one right and one wrong answer, two right ones are suspicious.
+far the two texts are the same characters, which characters differ, and what other pairs say of
+them. Where each question is labelled with one right and one wrong answer, two right ones are
+suspicious.
 """
 
 from collections import Counter, defaultdict
+from typing import Any
 
 import numpy as np
 
 from siamese.audit.bridges import bridge_pairs
 from siamese.audit.folds import components
 from siamese.audit.labels import Labels
+
+# Texts that must have a character, or two that are neighbours, for it to say something.
+RAREST = 5
 
 
 def evidence(labels: Labels, scores: np.ndarray, folds: np.ndarray) -> np.ndarray:
@@ -61,6 +66,24 @@ def _characters(labels: Labels) -> np.ndarray:
             )
         )
     return np.array(rows, np.float64)
+
+
+def characters_that_differ(labels: Labels) -> Any:
+    """Say of every character and pair of neighbours whether both texts have it, or only one.
+
+    Returns:
+        A sparse matrix of 0 and 1, float32 `[pairs, 2 * kinds]`: first those that both have.
+    """
+    from scipy.sparse import hstack
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    vectorizer = CountVectorizer(
+        analyzer="char", ngram_range=(1, 2), min_df=RAREST, binary=True, dtype=np.float32
+    )
+    found = vectorizer.fit_transform(labels.texts).tocsr()
+    first, second = found[labels.ends[:, 0]], found[labels.ends[:, 1]]
+    both = first.multiply(second).tocsr()
+    return hstack([both, first + second - 2 * both]).tocsr()
 
 
 def _others(labels: Labels) -> np.ndarray:

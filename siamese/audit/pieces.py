@@ -38,18 +38,16 @@ def pieces_of(
             own[owner].append(pair)
         else:
             dropped[owner] |= {pair.text1, pair.text2}
-    given = [
-        Group(
-            group.id,
-            tuple(text for text in group.texts if text not in without),
-            tuple(t for t in group.negatives if t not in without and t not in dropped[number]),
-            tuple(own[number]),
-        )
-        for number, group in enumerate(labels.given)
-    ]
+    given = []
+    for number, group in enumerate(labels.given):
+        texts = tuple(text for text in group.texts if text not in without)
+        negatives = [t for t in group.negatives if t not in without and t not in dropped[number]]
+        pairs = [p for p in own[number] if p.text1 in texts or p.text2 in texts]
+        if texts:
+            given.append(Group(group.id, texts, tuple(negatives), tuple(pairs)))
     pieces: list[Piece] = []
     if given:
-        pieces.append(_Groups(name, [group for group in given if group.texts]))
+        pieces.append(_Groups(name, given))
     if joined:
         pieces.append(_Pairs(name, joined, _new_prefix(given) if given else ""))
     return pieces
