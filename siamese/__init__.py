@@ -14,6 +14,7 @@ Its rooms, from the top; each imports only from those below it:
     export         the model in other people's formats
     search         an index of texts
     training       the loop, the step, losses, optimizer, checkpoints, trackers, where a run happens
+    teaching       teachers, and folders of what they say of texts
     evaluation     labelled pairs and retrieval; thresholds
     encoder        ids -> vectors: layers, kernels, weights, SentenceEncoder, model folder
     data           files -> groups -> shards -> batches

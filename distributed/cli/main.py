@@ -7,7 +7,13 @@ import shutil
 
 import typer
 
-from distributed.cli import data_commands, job_commands, model_commands, training_commands
+from distributed.cli import (
+    data_commands,
+    job_commands,
+    model_commands,
+    teaching_commands,
+    training_commands,
+)
 from distributed.cli.ending import ending_in_words, prepare_process
 from distributed.cli.options import example
 from siamese.progress import NARROW
@@ -35,6 +41,11 @@ for command, line in (
     (
         training_commands.tune,
         "siamese tune --data data --dev dev.tsv --run sweep --trials 20 --test test.tsv",
+    ),
+    (
+        teaching_commands.teach,
+        "siamese teach texts.txt --teacher sentence-transformers:BAAI/bge-base-zh-v1.5 "
+        "--output teacher",
     ),
     (data_commands.vectors, "siamese vectors groups.json --output vectors.txt --dim 100"),
     (model_commands.evaluate, "siamese evaluate run/best test.tsv --json test.json"),

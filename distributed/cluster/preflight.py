@@ -54,7 +54,7 @@ class Request:
         return f"{workers} of {_amounts(self.resources)} each"
 
 
-def preflight(request: Request, *, read: list[str], run: str) -> list[str]:
+def preflight(request: Request, *, read: list[str], run: str | None) -> list[str]:
     """Check that the cluster can run what is asked, in less than 10 s, whatever hangs.
 
     Ray must be connected. A worker does not span nodes, so what counts is what each node has.
@@ -63,7 +63,8 @@ def preflight(request: Request, *, read: list[str], run: str) -> list[str]:
     Args:
         request: the workers and what each of them needs.
         read: paths and URIs that every node must be able to read.
-        run: the run folder, a path or URI, which every node must be able to write.
+        run: the run folder, a path or URI, which every node must be able to write; None: nodes
+            write nothing.
 
     Returns:
         Notes for the log.
@@ -84,11 +85,11 @@ def preflight(request: Request, *, read: list[str], run: str) -> list[str]:
     return notes
 
 
-def _check(request: Request, read: list[str], run: str, start: float) -> list[str]:
+def _check(request: Request, read: list[str], run: str | None, start: float) -> list[str]:
     nodes = capacity.alive_nodes()
     until = start + _NODES_LIMIT
     # Storage and nodes answer while this waits for resources.
-    folder = local_path(run)
+    folder = None if run is None else local_path(run)
     paths = [path for path in map(local_path, read) if path is not None]
     uris = [path for path in read if local_path(path) is None]
     remote = node_checks.Background(

@@ -6,6 +6,7 @@
 | tracker | `siamese/training/trackers` |
 | evaluator | `siamese/evaluation/evaluators` |
 | input format | `siamese/data/formats` |
+| teacher | `siamese/teaching/teachers` |
 
 To add a part is to add a file. Each file has a function `build`, which makes the part; what it
 takes is said beside the kind's protocol. Files whose names begin with `_` are no parts.
@@ -23,6 +24,7 @@ FOLDERS = {
     "tracker": "siamese.training.trackers",
     "evaluator": "siamese.evaluation.evaluators",
     "format": "siamese.data.formats",
+    "teacher": "siamese.teaching.teachers",
 }
 
 

@@ -138,6 +138,10 @@ class Folder:
     def remove(self, name: str) -> None:
         """Remove a file or a folder in it, if it is there."""
         if self.is_local:
-            shutil.rmtree(self.path_of(name), ignore_errors=True)
+            path = Path(self.path_of(name))
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
         elif self._filesystem.exists(self.path_of(name)):
             self._filesystem.rm(self.path_of(name), recursive=True)

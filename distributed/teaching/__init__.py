@@ -1,0 +1,1 @@
+"""Teachers on Ray Data."""

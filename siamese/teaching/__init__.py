@@ -1,0 +1,1 @@
+"""Teachers: larger encoders, and what they say of texts, kept in folders."""
