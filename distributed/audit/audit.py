@@ -49,12 +49,12 @@ def audit(
             f"--gpus-per-worker {execution.gpus_per_worker:g} needs --workers 1 or more. Without "
             "workers this process takes the GPU that it finds."
         )
-    apply: Apply = partial(_on_ray, execution, report) if execution.workers[1] else score_here
+    apply: Apply = partial(_on_ray, execution) if execution.workers[1] else score_here
     return audit_here(data, report, asked, output, fresh, apply)
 
 
 def _on_ray(
-    execution: Execution, report: str, score: FoldScorer, folds: Sequence[int]
+    execution: Execution, score: FoldScorer, folds: Sequence[int]
 ) -> Iterator[tuple[int, FoldScores]]:
     """Score folds in processes of their own, the next one when one has ended."""
     import ray
@@ -64,7 +64,7 @@ def _on_ray(
     from distributed.cluster.preflight import Request, preflight
 
     connect(execution.verbose)
-    for note in preflight(Request(execution, _OPTIONS), read=[score.data], run=report):
+    for note in preflight(Request(execution, _OPTIONS), read=[score.data], run=None):
         print(note, flush=True)
     need = resources_of(execution)
     # A process for each fold: TensorFlow does not give back all that a training took.

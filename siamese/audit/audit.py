@@ -71,7 +71,9 @@ def audit(
     if output is not None:
         check_output(output, fresh)
         if absolute(output) in (absolute(report), absolute(str(data))):
-            raise UserError(f"{output}: is used for something else. Choose another --output folder.")
+            raise UserError(
+                f"{output}: is used for something else. Choose another --output folder."
+            )
     with tempfile.TemporaryDirectory(prefix="siamese-audit-") as made, owning(report):
         location = data_set_of(data, f"{made}/data")
         labels = read_labels(location)

@@ -98,9 +98,7 @@ def _without_circle(neighbours: dict[int, list[tuple[int, int]]]) -> Iterator[in
                 stack.append((other, pair, iter(neighbours[other])))
 
 
-def _side(
-    neighbours: dict[int, list[tuple[int, int]]], start: int, bridge: int
-) -> tuple[int, ...]:
+def _side(neighbours: dict[int, list[tuple[int, int]]], start: int, bridge: int) -> tuple[int, ...]:
     """List the texts that can be reached from one without crossing a bridge, that one first."""
     reached = {start: None}
     left = [start]

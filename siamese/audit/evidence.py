@@ -7,6 +7,7 @@ suspicious.
 """
 
 from collections import Counter, defaultdict
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def _characters(labels: Labels) -> np.ndarray:
     """
     folded = [text.lower() for text in labels.texts]
     single = [Counter(text) for text in folded]
-    double = [set(zip(text, text[1:], strict=False)) for text in folded]
+    double = [set(pairwise(text)) for text in folded]
     rows = []
     for first, second in labels.ends.tolist():
         lengths = len(folded[first]), len(folded[second])
@@ -102,7 +103,8 @@ def _others(labels: Labels) -> np.ndarray:
         kind[first].add(second)
         kind[second].add(first)
     degrees = [
-        np.bincount(labels.ends[chosen].ravel(), minlength=count) for chosen in (positive, ~positive)
+        np.bincount(labels.ends[chosen].ravel(), minlength=count)
+        for chosen in (positive, ~positive)
     ]
     own = (positive, ~positive)
     columns = [

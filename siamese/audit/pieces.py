@@ -15,9 +15,7 @@ from siamese.data.pair import Pair
 from siamese.data.splitting import Piece
 
 
-def pieces_of(
-    labels: Labels, kept: np.ndarray, without: Collection[str], name: str
-) -> list[Piece]:
+def pieces_of(labels: Labels, kept: np.ndarray, without: Collection[str], name: str) -> list[Piece]:
     """Return the given groups and some of the labelled pairs, which are joined anew.
 
     A group that is held together by a pair that is left out so falls into its parts.

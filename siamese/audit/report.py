@@ -1,10 +1,10 @@
 """Write what an audit found: JSON Lines for programs, a page for people.
 
-    DIR/doubts.jsonl      every labelled pair, the most doubtful first
-    DIR/groups.jsonl      groups that a single pair holds together, and whose parts look different
-    DIR/overlaps.jsonl    pairs and texts that are development ones too
-    DIR/report.html       the first of each, and figures
-    DIR/audit.json        figures; written last: a folder without it is no audit
+DIR/doubts.jsonl      every labelled pair, the most doubtful first
+DIR/groups.jsonl      groups that a single pair holds together, and whose parts look different
+DIR/overlaps.jsonl    pairs and texts that are development ones too
+DIR/report.html       the first of each, and figures
+DIR/audit.json        figures; written last: a folder without it is no audit
 """
 
 import json
@@ -64,9 +64,7 @@ def check_report(report: str, fresh: bool) -> None:
         )
 
 
-def write_report(
-    report: str, findings: Findings, recipe: Recipe, left_out: LeftOut | None
-) -> None:
+def write_report(report: str, findings: Findings, recipe: Recipe, left_out: LeftOut | None) -> None:
     """Write all files, each whole or not at all.
 
     Args:
@@ -76,9 +74,7 @@ def write_report(
         left_out: what a cleaned data set is without, if there is to be one.
     """
     folder = Folder(report)
-    if folder.is_file(LAST):
-        with saving(str(folder / LAST)) as beside:
-            beside.write_text("{}\n", encoding="utf-8")
+    folder.remove(LAST)
     figures = figures_of(findings)
     about = {
         "schema_version": SCHEMA_VERSION,
@@ -183,7 +179,9 @@ def draw_expected(axes: "Axes", expected: np.ndarray, are_positive: np.ndarray) 
     )
     for kind, name, look in looks:
         own = expected[are_positive == kind]
-        axes.stairs(np.histogram(own, edges)[0], edges, label=f"{name} pairs ({len(own):,})", **look)
+        axes.stairs(
+            np.histogram(own, edges)[0], edges, label=f"{name} pairs ({len(own):,})", **look
+        )
     axes.axvline(0.5, color=FAINT, ls=":", lw=1.4)
     axes.margins(y=0.14)
     axes.set(title="What is expected", xlabel="expected grade", ylabel="pairs")

@@ -104,7 +104,7 @@ def _train(
         "the other folds",
         f"{folder}/data",
     )
-    pairs = [labels.pairs[number] for number in np.flatnonzero(chosen)]
+    pairs = [labels.pairs[number] for number in np.flatnonzero(chosen).tolist()]
     data, summary = read_data(f"{folder}/data", pairs, recipe)
     prepared = prepare(recipe, data, pairs)
     run = RunFolder.open(f"{folder}/run")
