@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from distributed.cli.options import RESOURCES, RESULTS, WHAT, Encoding, Recipe, Settings, Verbose
+from distributed.cli.options import RESOURCES, RESULTS, WHAT, Encoding, Settings, Verbose
 
 
 def audit(
@@ -48,7 +48,14 @@ def audit(
             rich_help_panel=WHAT,
         ),
     ] = 5,
-    recipe: Recipe = "audit",
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="an embedded recipe or a YAML file; else `audit`, and fewer epochs where the data "
+            "are large",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
     settings: Settings = None,
     workers: Annotated[
         int,
@@ -86,8 +93,11 @@ def audit(
 
     if share != 0.05 and output is None:
         raise UserError("--share has no effect without --output.")
+    settled = load_recipe(recipe or "audit", settings or [])
+    sets_epochs = any(each.startswith("training.epochs=") for each in settings or [])
     asked = Asked(
-        load_recipe(recipe, settings or []),
+        settled,
+        recipe is None and not sets_epochs,
         folds,
         read_pairs([dev], encoding=encoding) if dev and encoding else dev,
         share,

@@ -10,7 +10,7 @@ from siamese.audit.bridges import find_bridges
 from siamese.audit.cleaned import LeftOut, leave_out, write_cleaned
 from siamese.audit.doubts import expected_grades
 from siamese.audit.findings import Findings, weak_groups
-from siamese.audit.folds import split_in_folds
+from siamese.audit.folds import components, split_in_folds
 from siamese.audit.labels import Labels, read_labels
 from siamese.audit.overlaps import find_overlaps
 from siamese.audit.report import check_report, write_report
@@ -23,18 +23,25 @@ from siamese.storage.filesystem import absolute
 from siamese.storage.ownership import owning
 
 
+# Steps after which an encoder that is to find wrong labels has learnt most of what helps, and the
+# fewest epochs, so that one of them can be the best.
+STEPS, FEWEST_EPOCHS = 450, 3
+
+
 @dataclass(frozen=True)
 class Asked:
     """Says how to audit.
 
     Attributes:
         recipe: of the encoders; its seed deals the folds too.
+        shorten: train for fewer epochs than the recipe says where the data are large.
         folds: how many, and so encoders.
         dev: development pairs, as in `siamese.train`, to be looked for in the data; or None.
         share: of the labelled pairs, the most doubtful, that `output` is without.
     """
 
     recipe: Recipe
+    shorten: bool = False
     folds: int = 5
     dev: Any = None
     share: float = 0.05
@@ -95,6 +102,7 @@ def _find(labels: Labels, data: str, dev: Any, asked: Asked, apply: Apply) -> Fi
     """Score all folds, and draw the conclusions."""
     from sklearn.metrics import roc_auc_score
 
+    recipe = _shortened(asked.recipe, labels) if asked.shorten else asked.recipe
     folds = split_in_folds(labels, asked.folds, asked.recipe.seed)
     bridges = find_bridges(labels)
     across = [(each, pair) for each, bridge in enumerate(bridges) for pair in bridge.across()]
@@ -105,8 +113,9 @@ def _find(labels: Labels, data: str, dev: Any, asked: Asked, apply: Apply) -> Fi
         folds=folds,
         across=np.array([pair for _, pair in across], np.int64).reshape(-1, 2),
         across_folds=bridge_folds[of_bridge],
-        recipe=asked.recipe,
+        recipe=recipe,
     )
+    print(f"{asked.folds} encoders, each of at most {recipe.training.epochs} epochs", flush=True)
     scores, thresholds = np.empty(len(folds)), np.empty(asked.folds)
     across_scores = np.empty(len(across))
     for fold, found in apply(score, range(asked.folds)):
@@ -131,3 +140,13 @@ def _find(labels: Labels, data: str, dev: Any, asked: Asked, apply: Apply) -> Fi
         ),
         overlaps=None if dev is None else find_overlaps(labels, dev),
     )
+
+
+def _shortened(recipe: Recipe, labels: Labels) -> Recipe:
+    """Return the recipe with as many epochs as make about `STEPS` steps, but no more than it has."""
+    positive = labels.ends[labels.are_positive]
+    joined = np.unique(components(len(labels.texts), positive)[positive[:, 0]])
+    steps = max((len(joined) + len(labels.given)) // recipe.sampling.batch_groups, 1)
+    epochs = min(recipe.training.epochs, max(-(-STEPS // steps), FEWEST_EPOCHS))
+    training = recipe.training.model_copy(update={"epochs": epochs})
+    return recipe.model_copy(update={"training": training})

@@ -20,6 +20,7 @@ def expected_grades(labels: Labels, scores: np.ndarray, folds: np.ndarray) -> np
     """
     from sklearn.ensemble import HistGradientBoostingRegressor
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     differing = characters_that_differ(labels)
     by_characters = np.empty(len(scores))
@@ -41,6 +42,8 @@ def expected_grades(labels: Labels, scores: np.ndarray, folds: np.ndarray) -> np
             l2_regularization=1.0,
             random_state=0,
         )
-        trees.fit(found[~inside], labels.grades[~inside])
-        expected[inside] = trees.predict(found[inside])
+        # A second of work: on a busy machine, threads that wait for each other make minutes of it.
+        with threadpool_limits(1):
+            trees.fit(found[~inside], labels.grades[~inside])
+            expected[inside] = trees.predict(found[inside])
     return np.clip(expected, 0, 1)
