@@ -22,7 +22,6 @@ from siamese.errors import UserError
 from siamese.storage.filesystem import absolute
 from siamese.storage.ownership import owning
 
-
 # Steps after which an encoder that is to find wrong labels has learnt most of what helps, and the
 # fewest epochs, so that one of them can be the best.
 STEPS, FEWEST_EPOCHS = 450, 3
@@ -143,7 +142,7 @@ def _find(labels: Labels, data: str, dev: Any, asked: Asked, apply: Apply) -> Fi
 
 
 def _shortened(recipe: Recipe, labels: Labels) -> Recipe:
-    """Return the recipe with as many epochs as make about `STEPS` steps, but no more than it has."""
+    """Return the recipe with fewer epochs if it has more than make about `STEPS` steps."""
     positive = labels.ends[labels.are_positive]
     joined = np.unique(components(len(labels.texts), positive)[positive[:, 0]])
     steps = max((len(joined) + len(labels.given)) // recipe.sampling.batch_groups, 1)
