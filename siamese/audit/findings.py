@@ -78,7 +78,7 @@ class Findings:
         """Say what speaks against a label; nothing if it is as expected."""
         expected, doubt = self.expected[number], self.doubts[number]
         if doubt > 0.5:
-            yield f"encoders that never saw it expect {expected:.2f}"
+            yield f"models that never saw its label expect {expected:.2f}"
         if is_joined and not self.labels.are_positive[number]:
             yield "other pairs or a group say that its texts mean the same"
         if is_weak:

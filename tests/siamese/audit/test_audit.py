@@ -80,7 +80,7 @@ def test_flipped_labels_come_first_and_say_why(audited) -> None:
     assert {(row["text1"], row["text2"]) for row in rows[:4]} > flipped
     for row in rows[:3]:
         assert row["doubt"] == pytest.approx(abs(row["grade"] - row["expected"]), abs=2e-4)
-        assert "never saw it" in row["why"][0]
+        assert "never saw its label" in row["why"][0]
     assert rows[-1]["why"] == []
 
 
