@@ -10,6 +10,7 @@ Its rooms, from the top; each imports only from those below it, and from `siames
     serving    Ray Serve
     encoding   bulk encoding on Ray Data
     teaching   teachers on Ray Data
+    audit      score the folds of an audit, a process each
     sweep      search settings with Ray Tune
     training   train with Ray Train
     sharding   files -> shards with Ray Data

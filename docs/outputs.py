@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = (
     "README.md",
     "docs/data.md",
+    "docs/audit.md",
     "docs/training.md",
     "docs/recipes.md",
     "docs/sweeps.md",

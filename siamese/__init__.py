@@ -9,6 +9,7 @@ This package imports no Ray. Two names are what most users need:
 Its rooms, from the top; each imports only from those below it:
 
     testing        what parts of a user's own must satisfy
+    audit          labels that are doubtful, by encoders that never saw them
     train_encoder  train(...) in one call from Python
     report         a run's figures as a page and pictures
     export         the model in other people's formats

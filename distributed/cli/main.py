@@ -8,6 +8,7 @@ import shutil
 import typer
 
 from distributed.cli import (
+    audit_commands,
     data_commands,
     job_commands,
     model_commands,
@@ -46,6 +47,10 @@ for command, line in (
         teaching_commands.teach,
         "siamese teach texts.txt --teacher sentence-transformers:BAAI/bge-base-zh-v1.5 "
         "--output teacher",
+    ),
+    (
+        audit_commands.audit,
+        "siamese audit data --report audit --output cleaned --dev dev.tsv --workers 2",
     ),
     (data_commands.vectors, "siamese vectors groups.json --output vectors.txt --dim 100"),
     (model_commands.evaluate, "siamese evaluate run/best test.tsv --json test.json"),

@@ -1,0 +1,1 @@
+"""Audits whose folds are scored by processes of Ray."""
