@@ -47,7 +47,12 @@ def shard(
         ("groups_of_one_text_dropped", "groups of one text dropped"),
         ("duplicate_texts_folded", "duplicate texts within a group folded"),
         ("contradicting_negatives_dropped", "negative pairs inside a group dropped"),
+        (
+            "contradicting_labels",
+            "pairs labelled differently, kept with their mean grade",
+        ),
         ("groups_of_one_text_kept", "of the groups are one text, kept for its negatives"),
+        ("groups_of_one_text_kept_for_pairs", "of the groups are one text, kept for its pairs"),
     ):
         if counts[key]:
             print(f"  {counts[key]:,} {what}")

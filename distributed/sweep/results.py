@@ -162,10 +162,10 @@ def _best_recipe(
 def _judge(folder: SweepFolder, pairs: list[Pair]) -> dict[str, Any]:
     """Judge the best model on the test pairs with the threshold stored with it."""
     from siamese.encoder.sentence_encoder import SentenceEncoder
-    from siamese.evaluation.pair_metrics import evaluate_scores, labels_of, pair_scores
+    from siamese.evaluation.pair_metrics import evaluate_scores, grades_of, pair_scores
 
     encoder = SentenceEncoder.load(folder.best)
     scores = pair_scores(pairs, encoder.encode, encoder.recipe.evaluation.similarity)
-    metrics = evaluate_scores(scores, labels_of(pairs), encoder.threshold).as_dict()
+    metrics = evaluate_scores(scores, grades_of(pairs), encoder.threshold).as_dict()
     write_json(folder.path / "test.json", metrics)
     return metrics

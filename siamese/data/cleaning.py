@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 
 import numpy as np
 
@@ -23,7 +22,11 @@ class ReadingCounts:
         self.duplicate_texts_folded = 0
         self.pairs_read = 0
         self.contradicting_negatives_dropped = 0
+        self.contradicting_labels = 0
         self.groups_of_one_text_kept = 0
+        self.groups_of_one_text_kept_for_pairs = 0
+        # What a user should know of the files, a line each.
+        self.notes: list[str] = []
         # How often each code point was read: [1 + the largest of them].
         self._code_points = np.zeros(0, np.int64)
 
@@ -56,7 +59,7 @@ def cleaned(groups: Iterator[Group], where: object, counts: ReadingCounts) -> It
     """Yield the groups that can be trained on, a batch at a time.
 
     Duplicate texts of a group are folded, and groups of one text are dropped unless they have
-    negatives; all is counted in `counts`, as is every character.
+    negatives or labelled pairs; all is counted in `counts`, as is every character.
 
     Args:
         groups: as they were read.
@@ -80,7 +83,7 @@ def cleaned(groups: Iterator[Group], where: object, counts: ReadingCounts) -> It
 
 
 def _clean(groups: Sequence[Group], where: object, counts: ReadingCounts) -> list[Group]:
-    texts = list(chain.from_iterable(texts for g in groups for texts in (g.texts, g.negatives)))
+    texts = [text for group in groups for text in _texts_of(group)]
     try:
         if not all(map(str.strip, texts)):
             _refuse_first(groups, where)
@@ -95,11 +98,14 @@ def _clean(groups: Sequence[Group], where: object, counts: ReadingCounts) -> lis
         counts.duplicate_texts_folded += len(group.texts) - len(distinct)
         if group.negatives or len(distinct) < len(group.texts):
             negatives = tuple(t for t in dict.fromkeys(group.negatives) if t not in distinct)
-            group = Group(group.id, distinct, negatives)
+            group = Group(group.id, distinct, negatives, group.pairs)
         if len(distinct) > 1:
             kept.append(group)
         elif distinct and group.negatives:
             counts.groups_of_one_text_kept += 1
+            kept.append(group)
+        elif distinct and group.pairs:
+            counts.groups_of_one_text_kept_for_pairs += 1
             kept.append(group)
         else:
             counts.groups_of_one_text_dropped += 1
@@ -107,12 +113,25 @@ def _clean(groups: Sequence[Group], where: object, counts: ReadingCounts) -> lis
     return kept
 
 
+def _texts_of(group: Group) -> Iterator[str]:
+    """Yield the texts, the negatives, and what texts of the pairs are neither."""
+    yield from group.texts
+    yield from group.negatives
+    if group.pairs:
+        known = {*group.texts, *group.negatives}
+        for pair in group.pairs:
+            for text in (pair.text1, pair.text2):
+                if text not in known:
+                    known.add(text)
+                    yield text
+
+
 def _refuse_first(groups: Sequence[Group], where: object) -> None:
     """Name the first group that cannot be used, if there is one."""
     for group in groups:
         here = f"{where}, group {group.id!r}"
         _refuse_surrogates(group.id, here)
-        for text in (*group.texts, *group.negatives):
+        for text in _texts_of(group):
             if not text.strip():
                 raise UserError(
                     f"{here}: has an empty text. Remove it: an empty text cannot be trained on."

@@ -24,6 +24,15 @@ class Sizes(Protocol):
     def pair_ends(self, number: int) -> np.ndarray:
         """Return the running sum over the groups of one row group, int64 `[groups]`."""
 
+    def labelled_pairs(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return how many positive and how many other labelled pairs each row group has.
+
+        A group of n texts without a positive pair counts n - 1: two of its texts make one.
+        """
+
+    def labelled_ends(self, number: int) -> np.ndarray:
+        """Return the running sums of both over the groups of one row group, int64 `[2, groups]`."""
+
 
 @dataclass(frozen=True)
 class TrainingData:
@@ -31,8 +40,9 @@ class TrainingData:
 
     Attributes:
         groups: groups of two different texts or more, then the single-text groups: of one text and
-            its negatives.
-        single_text_groups: the number of the latter.
+            its negatives; then groups of one text that has labelled pairs only.
+        single_text_groups: the number of those with negatives.
+        pair_only_groups: the number of those without.
         row_groups: the number of groups in each part of the data that is read at once, in order.
         sizes: of the groups.
         characters: how often each character occurs in the texts that were read.
@@ -43,6 +53,7 @@ class TrainingData:
 
     groups: Sequence[Group]
     single_text_groups: int
+    pair_only_groups: int
     row_groups: tuple[int, ...]
     sizes: Sizes
     characters: Mapping[str, int]
@@ -53,7 +64,7 @@ class TrainingData:
     @property
     def multi_text_groups(self) -> int:
         """Return the number of groups of two texts or more, which are the first ones."""
-        return len(self.groups) - self.single_text_groups
+        return len(self.groups) - self.single_text_groups - self.pair_only_groups
 
     @classmethod
     def of_groups(
@@ -62,13 +73,14 @@ class TrainingData:
         """Describe groups that are in memory.
 
         Args:
-            groups: single-text groups last.
+            groups: single-text groups last, of these those without negatives.
             row_groups: into how many groups each they are divided; None: all are read at once.
         """
         row_groups = row_groups or (len(groups),)
         return cls(
             groups=groups,
-            single_text_groups=sum(len(group.texts) == 1 for group in groups),
+            single_text_groups=sum(len(g.texts) == 1 and bool(g.negatives) for g in groups),
+            pair_only_groups=sum(len(g.texts) == 1 and not g.negatives for g in groups),
             row_groups=row_groups,
             sizes=_SizesInMemory(groups, row_groups),
             characters=Counter(chain.from_iterable(text for g in groups for text in g.texts)),
@@ -83,10 +95,25 @@ class _SizesInMemory:
 
     def __init__(self, groups: Sequence[Group], row_groups: tuple[int, ...]) -> None:
         sizes = np.array([len(group.texts) - 1 for group in groups], np.int64)
-        self._of_row_groups = np.split(sizes, np.cumsum(row_groups)[:-1])
+        ends = np.cumsum(row_groups)[:-1]
+        self._of_row_groups = np.split(sizes, ends)
+        labels = [[pair.label for pair in group.pairs] for group in groups]
+        positive = np.array([sum(own) for own in labels], np.int64)
+        others = np.array([len(own) for own in labels], np.int64) - positive
+        labelled = np.stack([np.where(positive > 0, positive, sizes), others])
+        self._labelled = np.split(labelled, ends, axis=1)
 
     def pairs(self) -> tuple[int, ...]:
         return tuple(int(sizes.sum()) for sizes in self._of_row_groups)
 
     def pair_ends(self, number: int) -> np.ndarray:
         return np.cumsum(self._of_row_groups[number])
+
+    def labelled_pairs(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        positive, others = (
+            tuple(int(each[kind].sum()) for each in self._labelled) for kind in (0, 1)
+        )
+        return positive, others
+
+    def labelled_ends(self, number: int) -> np.ndarray:
+        return np.cumsum(self._labelled[number], axis=1)

@@ -12,8 +12,8 @@ from siamese.config.parts import load_part, part_names
 from siamese.data.contents import looked_at
 from siamese.data.data_file import DataFile
 from siamese.data.finding import find_files
+from siamese.data.grades import PairRow, checked_grade
 from siamese.data.group import Group
-from siamese.data.pair import PairRow, to_pairs
 from siamese.errors import UserError
 from siamese.text.encodings import checked_encoding
 
@@ -82,9 +82,10 @@ class Format:
     def texts(self, file: DataFile) -> Iterator[str]:
         """Yield every text of a file in order."""
         if self.holds(file) == "pairs":
-            for pair in to_pairs(self.pair_rows(file)):
-                yield pair.text1
-                yield pair.text2
+            for row in self.pair_rows(file):
+                checked_grade(row)
+                yield row.text1
+                yield row.text2
         else:
             for group in self.groups(file):
                 yield from group.texts

@@ -3,8 +3,10 @@
 They are read like a file's, by the same checks, so that the same groups give the same data set.
 """
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,17 +15,11 @@ import numpy as np
 import pandas as pd
 
 from siamese.data.cleaning import ReadingCounts, cleaned
+from siamese.data.grades import PairRow, to_pairs
 from siamese.data.group import Group, checked_group, find_group_columns, shorten
 from siamese.data.joining import joined_groups
-from siamese.data.pair import (
-    Pair,
-    PairRow,
-    find_label_column,
-    find_pair_columns,
-    label_as_string,
-    require_both_labels,
-    to_pairs,
-)
+from siamese.data.pair import Pair, require_both_labels
+from siamese.data.pair_columns import PairColumns, checked_columns, holds_pairs
 from siamese.data.reading import read_pairs
 from siamese.data.sharding import make_data_set, write_data_set
 from siamese.data.shards import FIRST_SHARD, MANIFEST
@@ -83,7 +79,8 @@ def pairs_of(dev: Any) -> list[Pair]:
             "dev: holds groups, where labelled pairs are expected. Give a list of (text1, text2, "
             "label), or a pandas frame with these columns."
         )
-    pairs = list(to_pairs(piece.rows))
+    tell = partial(print, file=sys.stderr, flush=True)
+    pairs = list(to_pairs(piece.rows, piece.name, tell=tell))
     require_both_labels(pairs, piece.name)
     return pairs
 
@@ -111,7 +108,7 @@ class _PairsInMemory:
     note = ""
 
     def read(self, counts: ReadingCounts) -> Iterator[list[Group]]:
-        pairs = to_pairs(self.rows, empty_texts=False)
+        pairs = to_pairs(self.rows, self.name, empty_texts=False, tell=counts.notes.append)
         return cleaned(joined_groups(pairs, self.name, counts), self.name, counts)
 
 
@@ -133,7 +130,7 @@ def _piece(source: Any, name: str) -> _GroupsInMemory | _PairsInMemory:
     """
     if isinstance(source, pd.DataFrame):
         columns = [str(column) for column in source.columns]
-        if find_label_column(columns) is not None:
+        if holds_pairs(columns):
             return _PairsInMemory(name, _pairs_of_frame(source, columns, name))
         return _GroupsInMemory(name, _groups_of_frame(source, columns, name))
     if isinstance(source, Mapping):
@@ -158,7 +155,7 @@ def _is_triple(item: Any) -> bool:
 def _groups_of_items(items: Iterable[Any], name: str) -> Iterator[Group]:
     for number, item in enumerate(items):
         if isinstance(item, Group):
-            yield checked_group(item.id, item.texts, item.negatives, lambda: name)
+            yield checked_group(item.id, item.texts, item.negatives, lambda: name, item.pairs)
         elif isinstance(item, list | tuple):
             yield checked_group(str(number), item, (), lambda: name)
         else:
@@ -166,43 +163,38 @@ def _groups_of_items(items: Iterable[Any], name: str) -> Iterator[Group]:
 
 
 def _pairs_of_items(items: Iterable[Any], name: str) -> Iterator[PairRow]:
+    columns = PairColumns((0, 1, 2), ("text1", "text2", "grade_0_to_1"))
     for number, item in enumerate(items):
         where = f"{name}[{number}]"
         if isinstance(item, Pair):
-            item = (item.text1, item.text2, item.label)
+            item = (item.text1, item.text2, item.grade)
         elif not _is_triple(item):
             raise UserError(f"{where}: expected (text1, text2, label), found {shorten(item)}.")
-        yield _pair_row(where, *item)
+        yield from columns.rows(where, [_plain(value) for value in item])
 
 
 def _groups_of_frame(frame: pd.DataFrame, columns: list[str], name: str) -> Iterator[Group]:
-    group_id, texts, negatives = find_group_columns(columns, name)
+    group_id, texts, *more = find_group_columns(columns, name)
 
     def where() -> str:
         return f"{name}, row {row}"
 
     for row, *cells in frame.itertuples(name=None):  # noqa: B007
-        others = None if negatives is None else cells[negatives]
-        missing = others is None or isinstance(others, float)
-        yield checked_group(
-            str(cells[group_id]), _as_list(cells[texts]), () if missing else _as_list(others), where
-        )
+        negatives, pairs = (() if p is None else _or_nothing(_plain(cells[p])) for p in more)
+        yield checked_group(str(cells[group_id]), _plain(cells[texts]), negatives, where, pairs)
 
 
-def _as_list(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray) else value
+def _or_nothing(value: Any) -> Any:
+    """Return a list that a cell holds, or an empty one if the value is missing."""
+    return () if value is None or isinstance(value, float) else value
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of numpy as one of Python."""
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
 def _pairs_of_frame(frame: pd.DataFrame, columns: list[str], name: str) -> Iterator[PairRow]:
-    found = find_pair_columns(columns, name)
+    found = checked_columns(columns, name)
     for row, *cells in frame.itertuples(name=None):
-        yield _pair_row(f"{name}, row {row}", *(cells[position] for position in found))
-
-
-def _pair_row(where: str, text1: Any, text2: Any, label: Any) -> PairRow:
-    if not (isinstance(text1, str) and isinstance(text2, str)):
-        raise UserError(
-            f"{where}: the texts must be strings, found {shorten(text1)} and {shorten(text2)}."
-        )
-    value = label.item() if isinstance(label, np.generic) else label
-    return PairRow(where, text1, text2, label_as_string(value))
+        yield from found.rows(f"{name}, row {row}", [_plain(cell) for cell in cells])

@@ -17,11 +17,13 @@ all pairs in memory (`joining.py`).
 
 import sys
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from siamese.data.cleaning import ReadingCounts
 from siamese.data.format import Format, find_inputs
+from siamese.data.grades import to_pairs
 from siamese.data.group import Group
-from siamese.data.pair import Pair, require_both_labels, to_pairs
+from siamese.data.pair import Pair, require_both_labels
 from siamese.data.splitting import plan_pieces
 from siamese.errors import UserError
 
@@ -32,7 +34,7 @@ def read_groups(
     format: str | Format | None = None,
     encoding: str | None = None,
 ) -> Iterator[Group]:
-    """Yield the groups of all inputs that have two different texts or more, or negatives.
+    """Yield the groups of all inputs of two different texts or more, or with negatives or pairs.
 
     Duplicate texts of a group are folded and other groups of one text are dropped; all is counted
     in `counts`, as is every character read. Group ids are prefixed with the file's name when
@@ -72,7 +74,10 @@ def read_pairs(
                 f"{file}: holds no labelled pairs. Give text1, text2 and label in a .tsv, .txt, "
                 ".csv or .parquet file."
             )
-    pairs = [pair for file, own in files for pair in to_pairs(own.pair_rows(file))]
+    tell = partial(print, file=sys.stderr, flush=True)
+    pairs = [
+        pair for file, own in files for pair in to_pairs(own.pair_rows(file), str(file), tell=tell)
+    ]
     require_both_labels(pairs, ", ".join(inputs))
     return pairs
 

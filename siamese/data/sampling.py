@@ -124,7 +124,8 @@ def _draw_single_texts(
     """
     size = sampling.batch_groups
     share = position.share(size)
-    row_groups = split_row_groups(data.row_groups, data.multi_text_groups)[1]
+    singles = split_row_groups(data.row_groups, data.multi_text_groups)[1]
+    row_groups = split_row_groups(singles, data.single_text_groups)[0]
     # Their passes have a length of their own, so they go by the step of the run.
     step = position.epoch * (sum(_items(data, sampling)) // size) + position.step
     if steps := data.single_text_groups // size:

@@ -5,6 +5,7 @@ of all sorted runs together. What is written depends on the groups and the optio
 pieces, workers or retries.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -131,6 +132,7 @@ def write_data_set(
         files = _write_shards(runs, rows_per_shard, folder, scratch, apply)
         texts = sum(runs.texts_by_length.values())
         counts = {"groups": runs.groups, "texts": texts, "negatives": runs.negatives}
+        counts["labelled_pairs"] = runs.labelled_pairs
         return finish_data_set(
             folder,
             scratch,
@@ -155,6 +157,8 @@ def _sort(pieces: Sequence[Piece], scratch: Folder, seed: int, apply: Map) -> So
             if read := _mib(done + piece.size) - _mib(done):
                 advance(read, f"{runs.counts['texts_read']:,} texts")
             done += piece.size
+    for note in runs.notes:
+        print(note, file=sys.stderr, flush=True)
     return runs
 
 

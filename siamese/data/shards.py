@@ -7,7 +7,6 @@
 The same groups and options give the same bytes.
 """
 
-import re
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
@@ -23,23 +22,22 @@ import pyarrow.parquet as pq
 
 from siamese.data.dataset import TrainingData
 from siamese.data.group import Group
+from siamese.data.group_columns import SCHEMA, GroupColumns
+from siamese.data.manifest import (
+    MANIFEST,
+    PAIR_COUNTS,
+    SCHEMA_VERSIONS,
+    damaged,
+    labelled_pairs,
+    read_manifest,
+)
 from siamese.errors import UserError
 from siamese.storage.atomic import sha256_of, write_json
 from siamese.storage.folder import Folder
 from siamese.text.vocabulary import Vocabulary
 
-SCHEMA = pa.schema(
-    [
-        ("group_id", pa.string()),
-        ("texts", pa.list_(pa.string())),
-        ("negatives", pa.list_(pa.string())),
-    ]
-)
 _TEXTS = SCHEMA.names.index("texts")
-SCHEMA_VERSION = 2
-MANIFEST = "manifest.json"
 FIRST_SHARD = "part-00000.parquet"
-SHARD = re.compile(r"part-\d{5,}\.parquet")
 VOCABULARY = "vocabulary.json"
 # Groups in a Parquet row group, but for the last of a file: part of the format.
 ROW_GROUP = 4096
@@ -60,12 +58,17 @@ def write_shard(
     """
     name = f"part-{number:05}.parquet"
     rows = 0
+    counts: list[list[int]] = []
     with folder.saving(name, scratch) as path:
         with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
             for table in tables:
                 writer.write_table(table, row_group_size=ROW_GROUP)
                 rows += len(table)
-        return {"name": name, "rows": rows, "sha256": sha256_of(path)}
+                starts = np.arange(0, len(table), ROW_GROUP)
+                labelled = GroupColumns(table).labelled()
+                counts += np.add.reduceat(labelled, starts, axis=1).T.tolist()
+        file = {"name": name, "rows": rows, "sha256": sha256_of(path)}
+    return file | dict(zip(PAIR_COUNTS, map(list, zip(*counts, strict=True)), strict=True))
 
 
 def finish_data_set(
@@ -95,7 +98,7 @@ def finish_data_set(
         Vocabulary(characters).save(path)
         vocabulary_sha256 = sha256_of(path)
     manifest = {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": SCHEMA_VERSIONS[-1],
         "files": files,
         "counts": dict(counts),
         "texts_by_length": {str(n): count for n, count in sorted(texts_by_length.items()) if count},
@@ -115,10 +118,18 @@ class ShardedGroups(Sequence[Group]):
     Args:
         folder: the data set.
         rows: the number of groups in each of its files, by name, in order.
+        pairs: the number of positive and of other pairs in each of its row groups, in order; None:
+            it is of version 2, which has none.
     """
 
-    def __init__(self, folder: Folder, rows: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        folder: Folder,
+        rows: Mapping[str, int],
+        pairs: tuple[tuple[int, ...], tuple[int, ...]] | None = None,
+    ) -> None:
         self._folder = folder
+        self._labelled = pairs
         # The file of each row group, its number in the file, and how many groups it has.
         found = [
             (name, number, min(ROW_GROUP, count - start))
@@ -129,7 +140,8 @@ class ShardedGroups(Sequence[Group]):
         self.row_groups = tuple(count for _, _, count in found)
         self._ends = np.cumsum(self.row_groups).tolist()
         self._pair_ends: dict[int, np.ndarray] = {}
-        self._read: OrderedDict[int, list[pa.Array]] = OrderedDict()  # the oldest first
+        self._labelled_ends: dict[int, np.ndarray] = {}
+        self._read: OrderedDict[int, GroupColumns] = OrderedDict()  # the oldest first
         self._groups_kept = 0
         self._lock = threading.Lock()
 
@@ -142,14 +154,11 @@ class ShardedGroups(Sequence[Group]):
         index = range(len(self))[index]  # negative ones count from the end; others are refused
         number = bisect_right(self._ends, index)
         row = index - self._ends[number] + self.row_groups[number]
-        group_id, texts, negatives = (c[row].as_py() for c in self._row_group(number))
-        return Group(group_id, tuple(texts), tuple(negatives))
+        return self._row_group(number)[row]
 
     def __iter__(self) -> Iterator[Group]:
         for number in range(len(self.row_groups)):
-            for row in zip(*(c.to_pylist() for c in self._row_group(number)), strict=True):
-                group_id, texts, negatives = row
-                yield Group(group_id, tuple(texts), tuple(negatives))
+            yield from self._row_group(number)
 
     @cached_property
     def _pairs(self) -> tuple[int, ...]:
@@ -169,38 +178,42 @@ class ShardedGroups(Sequence[Group]):
     def pair_ends(self, number: int) -> np.ndarray:
         """Return what `dataset.Sizes` asks for; kept once read."""
         if number not in self._pair_ends:
-            texts = self._row_group(number)[_TEXTS]
-            self._pair_ends[number] = np.cumsum(texts.value_lengths().to_numpy() - 1)
+            self._pair_ends[number] = np.cumsum(self._row_group(number).joins())
         return self._pair_ends[number]
 
-    def _row_group(self, number: int) -> list[pa.Array]:
-        """Return the three columns of a row group."""
+    def labelled_pairs(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return what `dataset.Sizes` asks for, from the manifest."""
+        return self._labelled or (self.pairs(), (0,) * len(self.row_groups))
+
+    def labelled_ends(self, number: int) -> np.ndarray:
+        """Return what `dataset.Sizes` asks for; kept once read."""
+        if number not in self._labelled_ends:
+            ends = np.cumsum(self._row_group(number).labelled(), axis=1)
+            if ends[:, -1].tolist() != [counts[number] for counts in self.labelled_pairs()]:
+                self._refuse(self._where[number][0], "other pairs than its manifest says")
+            self._labelled_ends[number] = ends
+        return self._labelled_ends[number]
+
+    def _row_group(self, number: int) -> GroupColumns:
         with self._lock:
             if number in self._read:
                 self._read.move_to_end(number)
                 return self._read[number]
             name, position = self._where[number]
-            columns = self._read_columns(name, position)
-            if any(len(column) != self.row_groups[number] for column in columns):
-                self._refuse(name, f"{len(columns[0])} groups in a row group")
-            ids, texts, negatives = columns
-            every = (ids, texts, negatives, texts.flatten(), negatives.flatten())
-            if any(array.null_count for array in every):
-                self._refuse(name, "something in it is null")
-            self._read[number] = columns
+            with self._opened(name) as file:
+                names = SCHEMA.names if self._labelled else SCHEMA.names[:-1]
+                groups = GroupColumns(file.read_row_group(position, columns=names).select(names))
+                problem = groups.problem()
+            if len(groups) != self.row_groups[number]:
+                problem = f"{len(groups)} groups in a row group"
+            if problem:
+                self._refuse(name, problem)
+            self._read[number] = groups
             self._groups_kept += self.row_groups[number]
             while self._groups_kept > GROUPS_KEPT and len(self._read) > 1:
                 oldest, _ = self._read.popitem(last=False)
                 self._groups_kept -= self.row_groups[oldest]
-            return columns
-
-    def _read_columns(self, name: str, position: int) -> list[pa.Array]:
-        with self._opened(name) as file:
-            table = file.read_row_group(position, columns=SCHEMA.names)
-            columns = [c.combine_chunks() for c in table.select(SCHEMA.names).cast(SCHEMA).columns]
-            for column in columns:
-                column.validate(full=True)  # texts are UTF-8
-            return columns
+            return groups
 
     @contextmanager
     def _opened(self, name: str) -> Iterator[pq.ParquetFile]:
@@ -217,47 +230,6 @@ class ShardedGroups(Sequence[Group]):
         raise UserError(
             f"{self._folder / name}: damaged, or no shard ({problem}). Shard the input again."
         ) from None
-
-
-def read_manifest(folder: str | Path) -> dict[str, Any]:
-    """Read the manifest of a data set, local or at a URI.
-
-    Raises:
-        UserError: the folder holds no complete data set, or one of another version.
-    """
-    place = Folder(folder)
-    if not place.is_file(MANIFEST):
-        raise UserError(
-            f"{folder}: not a data set ({MANIFEST} is missing). Make one with "
-            f"`siamese shard INPUT… --output {folder}`."
-        )
-    manifest = place.read_json(MANIFEST)
-    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
-    if version != SCHEMA_VERSION:
-        raise UserError(
-            f"{place / MANIFEST}: schema version {version}, this release reads {SCHEMA_VERSION}. "
-            "Shard the input again."
-        )
-    try:
-        # Names that lead elsewhere are no shards.
-        whole = all(
-            {"name", "rows", "sha256"} <= file.keys()
-            and SHARD.fullmatch(file["name"])
-            and type(file["rows"]) is int
-            and file["rows"] > 0
-            for file in manifest["files"]
-        )
-        whole = (
-            whole
-            and len(manifest["files"]) > 0
-            and manifest["counts"].keys() >= {"texts_read", "negatives", "groups_of_one_text_kept"}
-        )
-        whole = whole and manifest.keys() >= {"vocabulary_sha256", "texts_by_length"}
-    except (KeyError, TypeError, AttributeError):
-        whole = False
-    if not whole:
-        raise UserError(f"{place / MANIFEST}: damaged. Shard the input again.")
-    return manifest
 
 
 def read_shards(folder: str | Path, verify: bool = True) -> tuple[TrainingData, dict[str, Any]]:
@@ -284,10 +256,15 @@ def read_shards(folder: str | Path, verify: bool = True) -> tuple[TrainingData, 
             )
     with place.local_copy(VOCABULARY) as path:
         vocabulary = Vocabulary.load(path)
-    groups = ShardedGroups(place, {file["name"]: file["rows"] for file in manifest["files"]})
+    rows = {file["name"]: file["rows"] for file in manifest["files"]}
+    labelled = labelled_pairs(manifest)
+    groups = ShardedGroups(place, rows, labelled)
+    if labelled and {*map(len, labelled)} != {len(groups.row_groups)}:
+        raise damaged(place)
     data = TrainingData(
         groups=groups,
         single_text_groups=manifest["counts"]["groups_of_one_text_kept"],
+        pair_only_groups=manifest["counts"].get("groups_of_one_text_kept_for_pairs", 0),
         row_groups=groups.row_groups,
         sizes=groups,
         characters=vocabulary.counts,

@@ -1,9 +1,9 @@
 """Sorted runs: what a piece of the input becomes before groups are dealt to shards.
 
 A sorted run is an Arrow file of groups in the order of a seeded hash of their ids, single-text
-groups last. Any stretch of the order of all groups is one slice of every sorted run, sorted
-together: so shards of exactly equal size can be written from more groups than fit in memory (an
-external merge sort).
+groups last, and of these those without negatives. Any stretch of the order of all groups is one
+slice of every sorted run, sorted together: so shards of exactly equal size can be written from more
+groups than fit in memory (an external merge sort).
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, product
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,14 @@ import pyarrow.compute as pc
 
 from siamese.data.cleaning import ReadingCounts
 from siamese.data.group import Group
-from siamese.data.shards import SCHEMA
+from siamese.data.group_columns import SCHEMA, columns_of
 from siamese.data.splitting import Piece
 from siamese.storage.folder import Folder
 
-# The bit of a key that puts single-text groups behind all others.
-_SINGLE_TEXT = np.uint64(1 << 63)
+# The bits of a key that put single-text groups behind all others, and what has no negatives either
+# behind these.
+_SINGLE_TEXT, _PAIRS_ONLY = np.uint64(1 << 63), np.uint64(1 << 62)
+_LAST = (np.uint64(0), _SINGLE_TEXT, _SINGLE_TEXT | _PAIRS_ONLY)
 _RUN_SCHEMA = pa.schema([("key", pa.uint64()), *SCHEMA])
 # Bytes of a sorted run at most, about: it is sorted in memory.
 RUN_BYTES = 64 << 20
@@ -54,7 +56,7 @@ def write_sorted_runs(number: int, piece: Piece, scratch: Folder, seed: int) -> 
     texts_by_length: Counter[int] = Counter()
     runs: dict[str, int] = {}
     keys: list[bytes] = []
-    size = negatives = 0
+    size = negatives = pairs = 0
     for gathered in _tables(piece, counts, seed):
         name = f"{number:05}-{len(runs):05}.arrow"
         table = _sorted(gathered)
@@ -65,6 +67,7 @@ def write_sorted_runs(number: int, piece: Piece, scratch: Folder, seed: int) -> 
         keys.append(run["key"].to_numpy().tobytes())
         size += run.nbytes
         negatives += len(run["negatives"].values)
+        pairs += len(run["pairs"].values)
         lengths = np.bincount(pc.utf8_length(run["texts"].values).to_numpy())
         texts_by_length.update(dict(enumerate(lengths.tolist())))
     summary = {
@@ -73,6 +76,8 @@ def write_sorted_runs(number: int, piece: Piece, scratch: Folder, seed: int) -> 
         "characters": counts.characters,
         "texts_by_length": texts_by_length,
         "negatives": negatives,
+        "labelled_pairs": pairs,
+        "notes": counts.notes,
     }
     return {"bytes": size, "keys": b"".join(keys), "summary": json.dumps(summary)}
 
@@ -98,22 +103,14 @@ def _record_batch(groups: Sequence[Group], seed: int) -> pa.RecordBatch:
     digests = [
         hashlib.blake2b(group.id.encode(), digest_size=8, salt=salt).digest() for group in groups
     ]
-    keys = np.frombuffer(b"".join(digests), ">u8").astype(np.uint64) >> np.uint64(1)
-    keys[[len(group.texts) == 1 for group in groups]] |= _SINGLE_TEXT
-    columns = [
-        pa.array(keys),
-        pa.array([group.id for group in groups], pa.string()),
-        _lists([group.texts for group in groups]),
-        _lists([group.negatives for group in groups]),
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=_RUN_SCHEMA)
+    keys = np.frombuffer(b"".join(digests), ">u8").astype(np.uint64) >> np.uint64(2)
+    keys |= np.array([_LAST[_kind(group)] for group in groups])
+    return pa.RecordBatch.from_arrays([pa.array(keys), *columns_of(groups)], schema=_RUN_SCHEMA)
 
 
-def _lists(lists: list[tuple[str, ...]]) -> pa.ListArray:
-    ends = np.zeros(len(lists) + 1, np.int32)
-    np.cumsum(np.fromiter(map(len, lists), np.int32, len(lists)), out=ends[1:])
-    flat = pa.array(list(chain.from_iterable(lists)), pa.string())
-    return pa.ListArray.from_arrays(pa.array(ends), flat)
+def _kind(group: Group) -> int:
+    """Return 0 for several texts, 1 for one text with negatives, 2 for one without."""
+    return 0 if len(group.texts) > 1 else 1 if group.negatives else 2
 
 
 def _sorted(table: pa.Table, first: int = 0, rows: int | None = None) -> pa.Table:
@@ -137,6 +134,8 @@ class SortedRuns:
         characters: how often each character was read.
         texts_by_length: how many texts have so many characters.
         negatives: the number of hard negatives.
+        labelled_pairs: the number of labelled pairs.
+        notes: what the user should know of the files, a line each.
         bytes: of all sorted runs, about.
     """
 
@@ -145,7 +144,8 @@ class SortedRuns:
         self.counts: Counter[str] = Counter()
         self.characters: Counter[str] = Counter()
         self.texts_by_length: Counter[int] = Counter()
-        self.negatives = self.bytes = 0
+        self.negatives = self.labelled_pairs = self.bytes = 0
+        self.notes: list[str] = []
 
     @property
     def groups(self) -> int:
@@ -162,6 +162,8 @@ class SortedRuns:
         self.characters.update(summary["characters"])
         self.texts_by_length.update({int(n): c for n, c in summary["texts_by_length"].items()})
         self.negatives += summary["negatives"]
+        self.labelled_pairs += summary["labelled_pairs"]
+        self.notes += summary["notes"]
         self.bytes += written["bytes"]
 
 
@@ -240,13 +242,13 @@ def find_repeated_id(scratch: Folder, keys: dict[str, np.ndarray]) -> tuple[str,
         scratch: where the sorted runs are.
         keys: the sorted keys of each sorted run.
     """
-    ordered = np.sort(np.concatenate(list(keys.values())) & ~_SINGLE_TEXT)
+    ordered = np.sort(np.concatenate(list(keys.values())) & ~_LAST[-1])
     same = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     # Two ids may have one key, if rarely: it is the ids that count.
     for key in same:
         seen: set[str] = set()
-        for (name, own), either in product(keys.items(), (key, key | _SINGLE_TEXT)):
-            start, end = np.searchsorted(own, either, "left"), np.searchsorted(own, either, "right")
+        for (name, own), last in product(keys.items(), _LAST):
+            start, end = (np.searchsorted(own, key | last, side) for side in ("left", "right"))
             for batch in _read_rows(scratch, name, int(start), int(end)) if start < end else ():
                 for group_id in batch["group_id"].to_pylist():
                     if group_id in seen:

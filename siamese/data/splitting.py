@@ -5,7 +5,7 @@ labelled pairs are one piece, the last: joining them into groups needs every one
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import PurePosixPath
 from typing import Protocol
@@ -13,9 +13,9 @@ from typing import Protocol
 from siamese.data.cleaning import ReadingCounts, cleaned
 from siamese.data.data_file import DataFile
 from siamese.data.format import FileRange, Format, find_inputs
+from siamese.data.grades import to_pairs
 from siamese.data.group import Group
 from siamese.data.joining import joined_groups
-from siamese.data.pair import to_pairs
 
 
 class Piece(Protocol):
@@ -30,7 +30,7 @@ class Piece(Protocol):
         """Return what to say before it is read; may be empty."""
 
     def read(self, counts: ReadingCounts) -> Iterator[list[Group]]:
-        """Yield the groups that have two different texts or more, or negatives, in batches.
+        """Yield the groups of two different texts or more, or with negatives or pairs, in batches.
 
         Duplicate texts of a group are folded and other groups of one text are dropped; all is
         counted in `counts`, as is every character read.
@@ -110,7 +110,8 @@ class PairFiles:
         """Yield groups as `Piece.read` does."""
         names = ", ".join(str(file) for file, _ in self.files)
         pairs = chain.from_iterable(
-            to_pairs(format.pair_rows(file), empty_texts=False) for file, format in self.files
+            to_pairs(format.pair_rows(file), str(file), empty_texts=False, tell=counts.notes.append)
+            for file, format in self.files
         )
         return _with_prefix(
             cleaned(joined_groups(pairs, names, counts), names, counts), self.prefix
@@ -174,4 +175,4 @@ def _distinct(name: str, taken: set[str]) -> str:
 
 def _with_prefix(batches: Iterator[list[Group]], prefix: str) -> Iterator[list[Group]]:
     for batch in batches:
-        yield [Group(prefix + g.id, g.texts, g.negatives) for g in batch] if prefix else batch
+        yield [replace(g, id=prefix + g.id) for g in batch] if prefix else batch

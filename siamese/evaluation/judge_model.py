@@ -8,7 +8,7 @@ from siamese.data.reading import read_groups, read_pairs
 from siamese.encoder.model_folder import check_model_folder
 from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.evaluation.evaluators.retrieval import evaluate_retrieval
-from siamese.evaluation.pair_metrics import evaluate_scores, labels_of, pair_scores
+from siamese.evaluation.pair_metrics import evaluate_scores, grades_of, pair_scores
 from siamese.progress import progress
 from siamese.text.notes import notes_on
 
@@ -39,7 +39,7 @@ def judge_on_pairs(
     encoder = SentenceEncoder.load(model)
     used = encoder.threshold if threshold == "stored" else threshold
     scores = pair_scores(labelled, encoder.encode, encoder.recipe.evaluation.similarity)
-    metrics = evaluate_scores(scores, labels_of(labelled), used)
+    metrics = evaluate_scores(scores, grades_of(labelled), used)
     texts = {text for pair in labelled for text in (pair.text1, pair.text2)}
     notes = notes_on(texts, encoder.vocabulary, encoder.recipe.text.max_length)
     return metrics.as_dict(), notes

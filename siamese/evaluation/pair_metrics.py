@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from siamese.config.recipe import Similarity
-from siamese.data.pair import Pair
+from siamese.data.pair import POSITIVE, Pair
 from siamese.encoder.similarity import pairwise_similarity
 
 # Pairs of embeddings that are compared at once: some MiB.
@@ -95,7 +95,7 @@ class PairMetrics:
 
     Precision, recall, F1, MCC and accuracy are those at `threshold`; `best_accuracy` and
     `best_threshold` are the best that these same pairs allow, and so flatter the encoder unless
-    they are development pairs. Correlations are those of the scores with the labels.
+    they are development pairs. Correlations are those of the scores with the grades.
     """
 
     pairs: int
@@ -119,18 +119,19 @@ class PairMetrics:
 
 
 def evaluate_scores(
-    scores: np.ndarray, labels: np.ndarray, threshold: float | Literal["fit"]
+    scores: np.ndarray, grades: np.ndarray, threshold: float | Literal["fit"]
 ) -> PairMetrics:
     """Compute all metrics.
 
     Args:
         scores: similarities `[pairs]`.
-        labels: 0 or 1 `[pairs]`, both present.
+        grades: 0 to 1 `[pairs]`; both labels must be among them, 1 from the grade `POSITIVE` on.
         threshold: a number, or `fit` for the most accurate one on these pairs.
     """
     import scipy.stats
     from sklearn import metrics as sk
 
+    labels = (grades >= POSITIVE).astype(int)
     fitted, best_accuracy = best_threshold(scores, labels)
     used = fitted if threshold == "fit" else float(threshold)
     answers = (scores > used).astype(int)
@@ -148,11 +149,16 @@ def evaluate_scores(
         mcc=float(sk.matthews_corrcoef(labels, answers)),
         average_precision=float(sk.average_precision_score(labels, scores)),
         roc_auc=float(sk.roc_auc_score(labels, scores)),
-        spearman=0.0 if constant else float(scipy.stats.spearmanr(scores, labels).statistic),
-        pearson=0.0 if constant else float(scipy.stats.pearsonr(scores, labels).statistic),
+        spearman=0.0 if constant else float(scipy.stats.spearmanr(scores, grades).statistic),
+        pearson=0.0 if constant else float(scipy.stats.pearsonr(scores, grades).statistic),
     )
 
 
 def labels_of(pairs: Sequence[Pair]) -> np.ndarray:
     """Put the labels into an array `[pairs]`."""
     return np.array([pair.label for pair in pairs])
+
+
+def grades_of(pairs: Sequence[Pair]) -> np.ndarray:
+    """Put the grades into an array `[pairs]`."""
+    return np.array([pair.grade for pair in pairs], np.float64)

@@ -112,7 +112,7 @@ def _summary(
     """Count the data; the hash among the counts changes when the groups or the pairs do."""
     digest = hashlib.sha256(data_hash.encode())
     for pair in pairs:
-        digest.update(f"{pair.text1}\t{pair.text2}\t{pair.label}\n".encode())
+        digest.update(f"{pair.text1}\t{pair.text2}\t{pair.grade:.17g}\n".encode())
     cut = sum(
         count
         for length, count in manifest["texts_by_length"].items()

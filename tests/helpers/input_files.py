@@ -3,6 +3,8 @@
 import io
 import json
 import uuid
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import fsspec
@@ -34,8 +36,13 @@ AS_JOINED = [Group("0", ("怎么办卡", "如何办卡"), ("怎么销卡",)), Gr
 
 
 def read(*inputs: object) -> tuple[list[Group], ReadingCounts]:
+    """The groups of inputs, without what was labelled, and what was counted."""
     counts = ReadingCounts()
-    return list(read_groups([str(i) for i in inputs], counts)), counts
+    return without_pairs(read_groups([str(i) for i in inputs], counts)), counts
+
+
+def without_pairs(groups: Iterable[Group]) -> list[Group]:
+    return [replace(group, pairs=()) for group in groups]
 
 
 def refusal(*inputs: object) -> str:

@@ -1,4 +1,7 @@
-"""Labelled pairs `text1, text2, label` separated by tabs or commas, with or without a header."""
+"""Labelled pairs or triplets, separated by tabs or commas.
+
+Without a header they are `text1, text2, label`.
+"""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -6,7 +9,8 @@ from typing import Literal
 
 from siamese.data.data_file import LONGEST, DataFile
 from siamese.data.format import Format
-from siamese.data.pair import PairRow, find_label_column, find_pair_columns, to_label
+from siamese.data.grades import PairRow, is_label_or_number
+from siamese.data.pair_columns import checked_columns, find_columns, find_label_column
 from siamese.errors import UserError
 
 # Python's own limit, of 131,072 characters in a cell, is below what people's texts have.
@@ -20,26 +24,30 @@ class Delimited(Format):
     is_text = True
 
     def holds(self, file: DataFile) -> Literal["groups", "pairs"]:
-        """Say that it is pairs."""
+        """Say that it is pairs: triplets are labelled pairs, too."""
         return "pairs"
 
     def pair_rows(self, file: DataFile) -> Iterator[PairRow]:
-        """Yield the rows that are neither blank nor a header."""
-        first, second, label, width = 0, 1, 2, 3
+        """Yield the pairs of the rows that are neither blank nor a header."""
+        columns, width = None, 3
         for row_number, (line, cells) in enumerate(_split(file)):
             where = f"{file}, line {line}"
             if row_number == 0 and _is_header(cells):
-                (first, second, label), width = find_pair_columns(cells, where), len(cells)
+                columns, width = checked_columns(cells, where), len(cells)
                 continue
             if len(cells) != width:
                 separator = "commas" if file.suffix == ".csv" else "tabs"
+                names = "the columns of the header" if columns else "text1, text2, label"
                 raise UserError(
                     f"{where}: has {len(cells)} column{'s' * (len(cells) != 1)}, expected {width} "
-                    f"(text1, text2, label) separated by {separator}. Fix the row or remove it."
+                    f"({names}) separated by {separator}. Fix the row or remove it."
                     + _other_separator(cells)
                 )
-            hint = "" if row_number else " If this line is a header, name the third column `label`."
-            yield PairRow(where, cells[first], cells[second], cells[label].strip(), hint)
+            if columns:
+                yield from columns.rows(where, cells)
+            else:
+                hint = " If this line is a header, name the third column `label`."
+                yield PairRow(where, cells[0], cells[1], cells[2].strip(), hint * (not row_number))
 
 
 def _split(file: DataFile) -> Iterator[tuple[int, list[str]]]:
@@ -92,7 +100,12 @@ def _other_separator(cells: Sequence[str]) -> str:
 
 
 def _is_header(cells: Sequence[str]) -> bool:
-    return len(cells) >= 3 and find_label_column(cells) is not None and to_label(cells[2]) is None
+    """Say whether a first row names columns; one that ends in a label is a pair."""
+    if len(cells) >= 3 and is_label_or_number(cells[2]):
+        return False
+    return find_columns(cells) is not None or (
+        len(cells) >= 3 and find_label_column(cells) is not None
+    )
 
 
 def build() -> Delimited:

@@ -8,16 +8,17 @@ import json
 import re
 from collections.abc import Iterator
 from itertools import chain, islice
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Literal, cast
 
 import ijson
 
 from siamese.data.cleaning import half_a_pair
 from siamese.data.data_file import BLOCK, BOM, LONGEST, DataFile
 from siamese.data.format import WHOLE_FILE, FileRange, Format
-from siamese.data.formats.json_lines import JsonLines
+from siamese.data.formats.json_lines import JsonLines, is_pairs
+from siamese.data.grades import PairRow
 from siamese.data.group import Group, checked_group, shorten
-from siamese.data.pair import find_label_column
+from siamese.data.pair_columns import ANCHOR_COLUMNS, TEXT_COLUMNS
 from siamese.errors import UserError
 
 # JSON up to half of a surrogate pair, `\\ud83d` without `\\ude31` after it, or the other way round.
@@ -25,8 +26,9 @@ _WHOLE_CHARACTERS = re.compile(
     rb"(?:[^\\]++|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u(?![dD][89a-fA-F])....|\\[^u])*+", re.DOTALL
 )
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
-# The beginning of JSON Lines: the value of an id is no list, as it would be in one object.
-_ONE_LINE = re.compile(rb'\s*\{\s*"(?:group_)?id"\s*:\s*[^\[\s]')
+# The beginning of JSON Lines: the value of an id, or of a text, is no list, as in one object.
+_FIRST_KEYS = "|".join(["(?:group_)?id", *ANCHOR_COLUMNS, *chain.from_iterable(TEXT_COLUMNS)])
+_ONE_LINE = re.compile(rb'\s*\{\s*"(?:%s)"\s*:\s*[^\[\s]' % _FIRST_KEYS.encode())
 _BOMS = re.compile(rb"(?:%s|\s)*" % BOM)
 # Bytes of a text at most: the time to read one grows with the square of its length.
 _LONGEST_TEXT = 16 << 20
@@ -35,10 +37,20 @@ _READ_AGAIN = 16 << 20
 
 
 class JsonObject(Format):
-    """A `.json` file of groups."""
+    """A `.json` file of groups, or of what JSON Lines hold."""
 
     suffixes = (".json",)
     is_text = True
+
+    def holds(self, file: DataFile) -> Literal["groups", "pairs"]:
+        """Say what it holds: one object holds groups."""
+        with io.BufferedReader(cast(io.RawIOBase, file.open()), BLOCK) as stream:
+            is_lines = _is_lines(stream.peek())
+        return JsonLines().holds(file) if is_lines else "groups"
+
+    def pair_rows(self, file: DataFile) -> Iterator[PairRow]:
+        """Yield the pairs of each line that is not blank."""
+        return JsonLines().pair_rows(file)
 
     def groups(self, file: DataFile, range_: FileRange = WHOLE_FILE) -> Iterator[Group]:
         """Yield the groups of the whole file: one object has no ranges."""
@@ -56,13 +68,14 @@ def _is_lines(beginning: bytes) -> bool:
     start = _BOMS.sub(b"", beginning, count=1)
     if _ONE_LINE.match(start):
         return True
+    line = start.partition(b"\n")[0]
     try:
-        row = json.loads(start.partition(b"\n")[0])
+        row = json.loads(line)
     except (ValueError, RecursionError):
         return False
     if not isinstance(row, dict) or (list in map(type, row.values()) and "texts" not in row):
         return False
-    return isinstance(row.get("id"), str | int) or find_label_column(list(row)) is not None
+    return isinstance(row.get("id"), str | int) or is_pairs(line)
 
 
 def _groups(file: DataFile, stream: BinaryIO) -> Iterator[Group]:

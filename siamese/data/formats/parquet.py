@@ -1,4 +1,4 @@
-"""Parquet: groups (`id` or `group_id`, `texts`, `negatives`) or labelled pairs, by its columns."""
+"""Parquet: groups (`id` or `group_id`, `texts`, `negatives`, `pairs`), or labelled pairs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +9,15 @@ import pyarrow.parquet as pq
 
 from siamese.data.data_file import DataFile
 from siamese.data.format import WHOLE_FILE, FileRange, Format
+from siamese.data.grades import PairRow
 from siamese.data.group import Group, checked_group, checked_id, find_group_columns
-from siamese.data.pair import PairRow, find_label_column, find_pair_columns, label_as_string
+from siamese.data.pair_columns import checked_columns, holds_pairs
 from siamese.errors import UserError
 from siamese.storage.packed import EXPANSION, EXPANSION_FREE
 
 
 class Parquet(Format):
-    """A `.parquet` file: labelled pairs if it has a column of labels. Its ranges are row groups."""
+    """A `.parquet` file. The names of its columns say what it holds. Its ranges are row groups."""
 
     suffixes = (".parquet",)
 
@@ -24,7 +25,7 @@ class Parquet(Format):
         """Say whether it is groups or pairs, by the names of the columns."""
         with _open(file) as parquet:
             names = parquet.schema_arrow.names
-        return "groups" if find_label_column(names) is None else "pairs"
+        return "pairs" if holds_pairs(names) else "groups"
 
     def ranges(self, file: DataFile, size: int) -> Iterator[FileRange]:
         """Cut the file into ranges of whole row groups of `size` bytes or more."""
@@ -46,30 +47,31 @@ class Parquet(Format):
             names = parquet.schema_arrow.names
             found = find_group_columns(names, str(file))
             columns = [names[position] for position in found if position is not None]
-            id_column, texts_column = columns[:2]
+            id_column, texts_column, *_ = columns
             end = parquet.num_row_groups if range_.end is None else range_.end
             row_groups = range(range_.start, end)
             for batch in parquet.iter_batches(4096, row_groups=row_groups, columns=columns):
                 for row in batch.to_pylist():
-                    negatives = (row[columns[2]] or ()) if columns[2:] else ()
-                    group_id = checked_id(row[id_column], lambda: str(file))
-                    yield checked_group(group_id, row[texts_column], negatives, lambda: str(file))
+                    yield checked_group(
+                        checked_id(row[id_column], lambda: str(file)),
+                        row[texts_column],
+                        row.get("negatives") or (),
+                        lambda: str(file),
+                        row.get("pairs") or (),
+                    )
 
     def pair_rows(self, file: DataFile) -> Iterator[PairRow]:
-        """Yield every row."""
+        """Yield the pairs of every row."""
         with _open(file) as parquet:
             names = parquet.schema_arrow.names
-            columns = [names[position] for position in find_pair_columns(names, str(file))]
+            columns = checked_columns(names, str(file))
+            used = [names[position] for position in columns.positions]
             row = 0
-            for batch in parquet.iter_batches(columns=columns):
-                for first, second, label in zip(
-                    *(batch[name].to_pylist() for name in columns), strict=True
-                ):
+            for batch in parquet.iter_batches(columns=used):
+                for cells in zip(*(batch[name].to_pylist() for name in used), strict=True):
                     row += 1
-                    where = f"{file}, row {row}"
-                    if not (isinstance(first, str) and isinstance(second, str)):
-                        raise UserError(f"{where}: {columns[0]} and {columns[1]} must be strings.")
-                    yield PairRow(where, first, second, label_as_string(label))
+                    by_position = dict(zip(columns.positions, cells, strict=True))
+                    yield from columns.rows(f"{file}, row {row}", by_position)
 
     def texts(self, file: DataFile) -> Iterator[str]:
         """Yield the column `text`, such as `siamese encode` writes, if there is one."""

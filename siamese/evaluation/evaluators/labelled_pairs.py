@@ -11,7 +11,7 @@ from siamese.config.metrics import METRICS
 from siamese.config.recipe import Evaluation
 from siamese.data.pair import Pair
 from siamese.evaluation.evaluator import Encode
-from siamese.evaluation.pair_metrics import PairMetrics, evaluate_scores, labels_of, pair_scores
+from siamese.evaluation.pair_metrics import PairMetrics, evaluate_scores, grades_of, pair_scores
 
 _KEYS = (
     "accuracy",
@@ -51,7 +51,7 @@ class LabelledPairs:
             The similarity of each pair, float64 `[pairs]`, and the metrics of all.
         """
         scores = pair_scores(pairs, encode, self._evaluation.similarity)
-        return scores, evaluate_scores(scores, labels_of(pairs), self._evaluation.threshold)
+        return scores, evaluate_scores(scores, grades_of(pairs), self._evaluation.threshold)
 
     def __call__(self, encode: Encode, pairs: Sequence[Pair]) -> dict[str, float]:
         """Compute the metrics, by name."""

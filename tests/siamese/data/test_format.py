@@ -6,6 +6,7 @@ import siamese.data.formats
 from siamese.data.cleaning import ReadingCounts
 from siamese.data.format import Format, all_formats
 from siamese.data.group import Group
+from siamese.data.pair import Pair
 from siamese.data.reading import read_groups, read_pairs, read_texts
 from siamese.data.sharding import make_data_set
 from siamese.data.shards import read_shards
@@ -78,7 +79,7 @@ def test_a_format_may_be_chosen_by_name(tmp_path) -> None:
     path.write_text("a\tb\t1\na\tc\t0\n", encoding="utf-8")
     assert [pair.label for pair in read_pairs([str(path)], "delimited")] == [1, 0]
     assert list(read_groups([str(path)], ReadingCounts(), "delimited")) == [
-        Group("0", ("a", "b"), ("c",))
+        Group("0", ("a", "b"), ("c",), (Pair("a", "b", 1), Pair("a", "c", 0)))
     ]
     with pytest.raises(UserError, match="no format 'delimted'; did you mean delimited"):
         read_pairs([str(path)], "delimted")

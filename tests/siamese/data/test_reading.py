@@ -138,6 +138,8 @@ def test_groups_of_one_text_are_dropped_and_repeated_texts_folded_and_both_count
         "pairs_read": 0,
         "contradicting_negatives_dropped": 0,
         "groups_of_one_text_kept": 0,
+        "groups_of_one_text_kept_for_pairs": 0,
+        "contradicting_labels": 0,
     }
     assert counts.characters == Counter("xxyzww")
 
@@ -194,7 +196,8 @@ def test_reading_is_lazy(tmp_path, monkeypatch, name, line):
     )
     groups = read_groups([str(file)], ReadingCounts())
     assert [group.id for group in islice(groups, 3)] == ["0", "1", "2"]
-    assert [stream.tell() < file.stat().st_size / 4 for stream in streams] == [True]
+    still_open = [stream for stream in streams if not stream.closed]
+    assert [stream.tell() < file.stat().st_size / 4 for stream in still_open] == [True]
     groups.close()
 
 

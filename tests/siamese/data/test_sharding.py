@@ -69,6 +69,18 @@ class TestWritten:
                 ("group_id", pa.string()),
                 ("texts", pa.list_(pa.string())),
                 ("negatives", pa.list_(pa.string())),
+                (
+                    "pairs",
+                    pa.list_(
+                        pa.struct(
+                            [
+                                ("text1", pa.string()),
+                                ("text2", pa.string()),
+                                ("grade", pa.float64()),
+                            ]
+                        )
+                    ),
+                ),
             ]
         )
         assert expected == SCHEMA
@@ -83,7 +95,7 @@ class TestWritten:
         texts = [text for group in groups for text in group.texts]
         negatives = [text for group in groups for text in group.negatives]
         read = Counter("".join([*texts, *negatives, "一句", "一句"]))
-        assert manifest["schema_version"] == 2
+        assert manifest["schema_version"] == 3
         assert manifest["options"] == {"rows_per_shard": 25, "seed": 1}
         assert manifest["counts"] == {
             "groups": 103,
@@ -97,6 +109,9 @@ class TestWritten:
             "pairs_read": 0,
             "contradicting_negatives_dropped": 0,
             "groups_of_one_text_kept": 0,
+            "groups_of_one_text_kept_for_pairs": 0,
+            "contradicting_labels": 0,
+            "labelled_pairs": 0,
         }
         lengths = Counter(str(len(text)) for text in texts)
         assert manifest["texts_by_length"] == lengths
@@ -173,7 +188,7 @@ def test_ids_of_one_hash_are_told_apart(source, tmp_path, monkeypatch, alike):
 
     class Hash:
         def __init__(self, data, digest_size, salt):
-            self.key = len(data) % alike * 2  # the last bit gives way to another
+            self.key = len(data) % alike * 4  # the last two bits give way to others
 
         def digest(self):
             return self.key.to_bytes(8, "big")

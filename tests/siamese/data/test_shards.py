@@ -103,8 +103,14 @@ class TestRead:
             lambda text: text[: len(text) // 2],
             lambda text: "[]",
             lambda text: "{}",
-            lambda text: text.replace('"schema_version": 2', '"schema_version": 1'),
+            lambda text: text.replace('"schema_version": 3', '"schema_version": 1'),
+            lambda text: text.replace('"schema_version": 3', '"schema_version": 4'),
             lambda text: '{"schema_version": 2}',
+            lambda text: '{"schema_version": 3}',
+            lambda text: text.replace('"positive_pairs"', '"positives"'),
+            lambda text: text.replace('"positive_pairs": [', '"positive_pairs": [-1, '),
+            lambda text: text.replace('"positive_pairs": [', '"positive_pairs": [1, '),
+            lambda text: text.replace('"other_pairs": [', '"other_pairs": [true, '),
             lambda text: text.replace('"files"', '"shards"'),
             lambda text: text.replace('"sha256"', '"md5"'),
             lambda text: text.replace('"vocabulary_sha256"', '"vocabulary"'),
@@ -150,7 +156,7 @@ def test_a_text_that_is_no_utf8_is_a_sentence(tmp_path, column) -> None:
 def test_a_shard_with_other_row_groups_than_its_manifest_says_is_a_sentence(tmp_path) -> None:
     texts = [["a", "b"]] * 4
     columns = {"group_id": list("abcd"), "texts": texts, "negatives": texts}
-    table = pa.table(columns, schema=SCHEMA)
+    table = pa.table({**columns, "pairs": [[]] * 4}, schema=SCHEMA)
     pq.write_table(table, tmp_path / "part-00000.parquet", row_group_size=2)
     with pytest.raises(UserError, match=r"part-00000\.parquet: .*2 row groups"):
         ShardedGroups(Folder(tmp_path), {"part-00000.parquet": 4}).pairs()

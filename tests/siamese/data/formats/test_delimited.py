@@ -17,8 +17,8 @@ from input_files import (
 
 from siamese.data.cleaning import ReadingCounts
 from siamese.data.format import find_inputs
+from siamese.data.grades import to_pairs
 from siamese.data.group import Group
-from siamese.data.pair import to_pairs
 from siamese.data.reading import read_groups, read_texts
 from siamese.errors import UserError
 
@@ -75,8 +75,8 @@ def test_any_pair_is_read_as_it_is(rows):
         ("a.tsv", "a\tb\t\n", ["line 1", "''", "0 or 1"]),
         (
             "a.tsv",
-            "text1\ttext2\tlabel\na\tb\t0.8\n",
-            ["line 2", "'0.8'", "0 or 1", "which value on"],
+            "text1\ttext2\tlabel\na\tb\t1\na\tc\t7\n",
+            ["line 3", "'7'", "0 or 1", "grade from 0 to 5", "label_0_to_7"],
         ),
         ("a.tsv", "a\tb\t0\nc\td\t0\n", ["no positive pair", "among 2", "label column"]),
         ("a.tsv", "text1\ttext2\tlabel\n", ["no positive pair"]),
@@ -173,8 +173,8 @@ def test_texts_of_any_length_and_with_html_are_kept(tmp_path, suffix):
         ("a.csv", "甲,乙,1\r丙,丁,1\r", ["line 1", "carriage return"]),
         ("a.tsv", "甲\t乙\t1\n\0\0\0\n", ["line 2", "NUL", "--encoding"]),
         ("a.csv", "甲,乙,1\n\0\0\0\n", ["line 2", "NUL", "--encoding"]),
-        ("a.tsv", "甲\t乙\t1\n甲\t丙\t4.5\n", ["line 2", "'4.5'", "how similar", "write 1 or 0"]),
-        ("a.csv", "甲,乙,1\n甲,丙,-1\n", ["line 2", "'-1'", "write 1 or 0"]),
+        ("a.tsv", "甲\t乙\t1\n甲\t丙\t4.5\n", ["line 2", "'4.5'", "how similar", "and score"]),
+        ("a.csv", "甲,乙,1\n甲,丙,-1\n", ["line 2", "'-1'", "0 or 1"]),
         ("a.csv", "甲,乙,1\n甲,丙,nan\n", ["line 2", "'nan'", "0 or 1"]),
     ],
 )
