@@ -1,7 +1,9 @@
 """Hard negatives for the groups of a data set, found with a model among all texts."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from siamese.data.cleaning import ReadingCounts, cleaned
 from siamese.data.group import Group
 from siamese.data.reading import read_groups, read_texts
 from siamese.data.shard_output import check_output
-from siamese.data.sharding import write_data_set
+from siamese.data.sharding import ROWS_PER_SHARD, write_data_set
 from siamese.data.shards import MANIFEST, read_shards
 from siamese.encoder.model_folder import MANIFEST as MODEL_MANIFEST
 from siamese.encoder.model_folder import check_model_folder, local_model
@@ -27,6 +29,8 @@ from siamese.storage.filesystem import path_of
 from siamese.storage.folder import Folder
 from siamese.text.notes import notes_on
 
+# Of the order of groups, where no data set has one.
+SEED = 1
 # Negatives that are shown to the user.
 EXAMPLES = 3
 
@@ -101,11 +105,14 @@ def mine_negatives(
         encoding: of all text files; None: the beginning of each says it.
 
     Raises:
-        UserError: the model or an input cannot be used, or `output` is in the way.
+        UserError: the model or an input cannot be used, `output` is in the way, or nothing was
+            found.
     """
+    if not (math.isfinite(margin) and margin >= 0):
+        raise UserError(f"--margin {margin}: give a number from 0, such as 0.95.")
     check_output(output, fresh)
     _check_other(output, data)
-    groups, options = _read(data, encoding)
+    groups, rows_per_shard, seed = _read(data, encoding)
     with local_model(model) as folder:
         check_model_folder(folder)
         encoder = SentenceEncoder.load(folder)
@@ -115,7 +122,7 @@ def mine_negatives(
     kind = encoder.recipe.evaluation.similarity
     ceilings = limits(groups, pool, embeddings, kind, margin)
     queries = [
-        Query(pool.numbers(group.texts), pool.excluded(group), limit)
+        Query(pool.numbers(group.texts), partial(pool.excluded, group), limit)
         for group, limit in zip(groups, ceilings.tolist(), strict=True)
     ]
     search = Search(embeddings, pool.candidates, kind, per_group)
@@ -132,8 +139,9 @@ def mine_negatives(
         [_Groups(data, _with_negatives(groups, answers, pool))],
         data,
         output,
-        fresh=fresh,
-        **options,
+        rows_per_shard,
+        seed,
+        fresh,
         options={"mined": mined},
     )
     return Mined(
@@ -172,24 +180,26 @@ def _check_other(output: str, data: str) -> None:
         raise UserError(f"{output}: is the input too. Choose another --output folder.")
 
 
-def _read(data: str, encoding: str | None) -> tuple[list[Group], dict[str, int]]:
-    """Read all groups, and the options that a data set was written with."""
+def _read(data: str, encoding: str | None) -> tuple[list[Group], int, int]:
+    """Read all groups; and the rows of a shard and the seed that a data set was written with."""
     if not Folder(data).is_file(MANIFEST):
-        return list(read_groups([data], ReadingCounts(), encoding=encoding)), {}
+        groups = list(read_groups([data], ReadingCounts(), encoding=encoding))
+        return groups, ROWS_PER_SHARD, SEED
     stored, manifest = read_shards(data)
     options = manifest.get("options")
-    options = options if isinstance(options, dict) else {}
+    if not isinstance(options, dict):
+        options = {}
     if "mined" in options:
         raise UserError(
             f"{data}: has negatives that were mined already, and which of them is not told. Give "
             "the data set that they were mined for: the new ones take their place."
         )
-    kept = {name: options[name] for name in ("rows_per_shard", "seed") if _is_count(options, name)}
-    return list(stored.groups), kept
-
-
-def _is_count(options: dict[str, Any], name: str) -> bool:
-    return type(options.get(name)) is int and options[name] > 0
+    rows_per_shard, seed = options.get("rows_per_shard"), options.get("seed")
+    return (
+        list(stored.groups),
+        rows_per_shard if type(rows_per_shard) is int and rows_per_shard > 0 else ROWS_PER_SHARD,
+        seed if type(seed) is int and 0 <= seed < 2**32 else SEED,
+    )
 
 
 def _with_negatives(groups: list[Group], answers: list[Answer], pool: Pool) -> list[Group]:

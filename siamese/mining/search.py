@@ -30,12 +30,12 @@ class Query:
 
     Attributes:
         texts: numbers of its texts.
-        excluded: numbers of the candidates that it must not get.
+        excluded: returns the numbers of the candidates that it must not get.
         limit: the similarity to its nearest text that a candidate must be below.
     """
 
     texts: np.ndarray
-    excluded: np.ndarray
+    excluded: Callable[[], np.ndarray]
     limit: float
 
 
@@ -99,7 +99,7 @@ class Search:
     def _answers(self, queries: list[Query]) -> list[Answer]:
         rough, error = self._rough(queries)
         for row, query in enumerate(queries):
-            rough[row, query.excluded] = -np.inf
+            rough[row, query.excluded()] = -np.inf
         limits = np.array([query.limit for query in queries])[:, None]
         refused = rough >= (limits + error).astype(np.float32)
         below = rough < (limits - error).astype(np.float32)
@@ -133,7 +133,7 @@ class Search:
             float32 `[queries, candidates]`, of the nearest text of each group; and by how much they
             may be off, `[queries, 1]`.
         """
-        candidates, squares = self._embeddings[: self._candidates], self._squares[: self._candidates]
+        first = slice(self._candidates)
         starts = np.cumsum([0] + [len(query.texts) for query in queries[:-1]])
         texts = np.concatenate([query.texts for query in queries])
         dim = self._embeddings.shape[1]
@@ -143,12 +143,16 @@ class Search:
         for start in range(0, len(texts), self._rows):
             part = texts[start : start + self._rows]
             scores = rough_similarity(
-                self._embeddings[part], candidates, self._squares[part], squares, self._kind
+                self._embeddings[part],
+                self._embeddings[first],
+                self._squares[part],
+                self._squares[first],
+                self._kind,
             )
             # Row by row: several times faster than one `reduceat`.
-            for row, (first, query) in enumerate(zip(starts.tolist(), queries, strict=True)):
-                own = scores[first : first + len(query.texts)].max(axis=0)
-                np.maximum(nearest[row], own, out=nearest[row])
+            for row, (own, query) in enumerate(zip(starts.tolist(), queries, strict=True)):
+                largest = scores[own : own + len(query.texts)].max(axis=0)
+                np.maximum(nearest[row], largest, out=nearest[row])
         return nearest, error[:, None]
 
     def _exact(self, queries: list[Query], rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
