@@ -134,12 +134,14 @@ def negatives(
 ) -> None:
     """Add hard negatives to a data set: texts that a model takes for paraphrases, and are none."""
     from siamese.data.group import shorten
-    from siamese.mining.mine import mine_negatives
+    from siamese.mining.mined_data_set import mine_data_set
 
-    mined = mine_negatives(model, data, output, texts or (), per_group, margin, fresh, encoding)
+    mined, notes = mine_data_set(
+        model, data, output, texts or (), per_group, margin, fresh, encoding
+    )
     print(
-        f"{mined.negatives:,} negatives mined for {mined.groups:,} of "
-        f"{mined.manifest['counts']['groups']:,} groups, among {mined.searched:,} texts: {output}"
+        f"{mined.negatives:,} negatives mined for {mined.widened:,} of {len(mined.groups):,} "
+        f"groups, among {mined.searched:,} texts: {output}"
     )
     if mined.refused:
         print(
@@ -148,7 +150,7 @@ def negatives(
         )
     for each in mined.examples:
         print(f"  {each.similarity:.4f}  {shorten(each.text)}  |  {shorten(each.negative)}")
-    for note in mined.notes:
+    for note in notes:
         print(note)
 
 
