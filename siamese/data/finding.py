@@ -10,6 +10,13 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from siamese.data.data_file import DataFile
+from siamese.data.hugging_face import (
+    NO_ROWS,
+    is_hub,
+    refuse_several_splits,
+    saved_files,
+    split_files,
+)
 from siamese.data.shards import MANIFEST, read_manifest
 from siamese.errors import UserError
 from siamese.storage.filesystem import filesystem_of
@@ -20,8 +27,9 @@ def find_files(inputs: Sequence[str], suffixes: tuple[str, ...]) -> list[DataFil
     """Expand paths, globs, folders and URIs into data files, in a fixed order.
 
     A folder stands for every file below it that has one of the suffixes, a zip for every such file
-    in it (or the only one), and the folder of a data set for its shards. Names that begin with `.`
-    or `_` are left out there. A file that is named twice is read once.
+    in it (or the only one), and the folder of a data set, also of Hugging Face's `datasets`, for
+    its shards. At `hf://datasets/USER/NAME/SPLIT` it is the files of that split. Names that begin
+    with `.` or `_` are left out there. A file that is named twice is read once.
 
     Args:
         inputs: what to find.
@@ -83,8 +91,14 @@ def _expanded(uri: str, suffixes: tuple[str, ...]) -> Iterable[DataFile]:
             if _is_data_set(filesystem, path):
                 data_set, names = uri, [file["name"] for file in read_manifest(uri)["files"]]
                 paths = [f"{path.rstrip('/')}/{name}" for name in names]
+            elif (saved := saved_files(filesystem, path, uri)) is not None:
+                paths = saved
             else:
-                paths = sorted(p for p in _below(filesystem, path) if _has_suffix(p, suffixes))
+                paths = sorted(p for p in _below(filesystem, path) if _is_data(p, suffixes))
+                if is_hub(filesystem):
+                    refuse_several_splits(uri, paths)
+        elif is_hub(filesystem) and not re.search(r"[*?[]", path):
+            paths = [p for p in split_files(filesystem, path) if _is_data(p, suffixes)]
         else:
             is_local = isinstance(filesystem, LocalFileSystem)
             pattern = os.path.abspath(path) if is_local else path  # noqa: PTH100 (drops `..`)
@@ -156,6 +170,10 @@ def _is_hidden_in_glob(path: str, pattern: str) -> bool:
     asked = pattern.strip("/").split("/")
     fixed = next((i for i, part in enumerate(asked) if re.search(r"[*?[]", part)), len(asked))
     return not _is_hidden(asked[fixed:]) and _is_hidden(path.strip("/").split("/")[fixed:])
+
+
+def _is_data(path: str, suffixes: tuple[str, ...]) -> bool:
+    return _has_suffix(path, suffixes) and PurePosixPath(path).name not in NO_ROWS
 
 
 def _has_suffix(path: str, suffixes: tuple[str, ...]) -> bool:

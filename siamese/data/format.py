@@ -129,7 +129,7 @@ def find_inputs(
 _OTHERS = (
     ((".xlsx", ".xls", ".xlsm", ".ods", ".numbers"), "Save the table as CSV (UTF-8)"),
     ((".docx", ".doc", ".pdf", ".rtf", ".html", ".htm"), "Save its text as .txt, one text a line"),
-    ((".pkl", ".pickle", ".npy", ".npz", ".pt", ".arrow", ".feather"), "Write it as Parquet"),
+    ((".pkl", ".pickle", ".npy", ".npz", ".pt", ".feather"), "Write it as Parquet"),
 )
 
 

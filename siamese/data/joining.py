@@ -98,7 +98,7 @@ def join_pairs(pairs: Iterable[Pair]) -> JoinedPairs:
 
 def _hard_negatives(
     apart: np.ndarray, component: np.ndarray, texts: list[str], members: dict[int, list[str]]
-) -> tuple[dict[int, list[str]], dict[frozenset[int], int], int]:
+) -> tuple[dict[int, list[str]], dict[int, int], int]:
     """Give the texts of negative pairs to each other's groups.
 
     Args:
@@ -112,7 +112,7 @@ def _hard_negatives(
         text; and how many pairs are inside one group.
     """
     negatives: dict[int, list[str]] = {}
-    chosen: dict[frozenset[int], int] = {}
+    chosen: dict[int, int] = {}
     contradicting = 0
     for (first, second), (one, other) in zip(
         apart.tolist(), component[apart].tolist(), strict=True
@@ -125,7 +125,7 @@ def _hard_negatives(
                 (other not in negatives, texts[second], other, first),
             )
             negatives.setdefault(own, []).append(texts[far])
-            chosen.setdefault(frozenset((one, other)), own)
+            chosen.setdefault(_key(one, other, len(texts)), own)
         else:
             if len(members[one]) > 1:
                 negatives.setdefault(one, []).append(texts[second])
@@ -134,13 +134,18 @@ def _hard_negatives(
     return negatives, chosen, contradicting
 
 
+def _key(one: int, other: int, texts: int) -> int:
+    """Return a number of two groups, whichever is first: it takes less memory than a set."""
+    return min(one, other) * texts + max(one, other)
+
+
 def _labelled(
     ends: np.ndarray,
     grades: np.ndarray,
     component: np.ndarray,
     texts: list[str],
     members: dict[int, list[str]],
-    chosen: dict[frozenset[int], int],
+    chosen: dict[int, int],
 ) -> tuple[dict[int, list[Pair]], int]:
     """Give every labelled pair to one group.
 
@@ -165,7 +170,7 @@ def _labelled(
             own = one
         elif len(members[other]) > 1:
             own = other
-        elif (own := chosen.get(frozenset((one, other)), -1)) < 0:
+        elif (own := chosen.get(_key(one, other, len(texts)), -1)) < 0:
             *_, own = min(
                 (one not in groups_of_one, texts[first], one),
                 (other not in groups_of_one, texts[second], other),

@@ -44,13 +44,8 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
     except (KeyError, TypeError, AttributeError):
         whole = False
     if not whole:
-        raise damaged(place)
+        raise UserError(f"{place / MANIFEST}: damaged. Shard the input again.")
     return manifest
-
-
-def damaged(place: Folder) -> UserError:
-    """Return what to raise if a manifest does not say what it must."""
-    return UserError(f"{place / MANIFEST}: damaged. Shard the input again.")
 
 
 def labelled_pairs(manifest: dict[str, Any]) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
@@ -71,7 +66,7 @@ def _is_whole(file: dict[str, Any], version: int) -> bool:
         and SHARD.fullmatch(file["name"]) is not None  # names that lead elsewhere are no shards
         and _is_count(file["rows"])
         and file["rows"] > 0
-        and all(type(each) is list and all(map(_is_count, each)) for each in counts)
+        and all(type(each) is list and each and all(map(_is_count, each)) for each in counts)
     )
 
 

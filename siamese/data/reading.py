@@ -3,13 +3,14 @@
 | file | holds |
 | --- | --- |
 | `.json` | the notebook's `{id: [text, …]}`, or JSON Lines |
-| `.jsonl` | one `{"id": …, "texts": [text, …], "negatives": [text, …]}` a line |
-| `.tsv`, `.txt` | labelled pairs `text1 ⇥ text2 ⇥ label`, with or without a header; no quoting |
+| `.jsonl` | a group, a labelled pair or a triplet a line: `formats/json_lines.py` |
+| `.tsv`, `.txt` | labelled pairs `text1 ⇥ text2 ⇥ label`, or what a header says; no quoting |
 | `.csv` | the same, separated by commas, quoted as CSV |
-| `.parquet` | groups (`id` or `group_id`, `texts`, `negatives`) or pairs (two texts, `label`) |
+| `.parquet`, `.arrow` | groups (`id` or `group_id`, `texts`, `negatives`), pairs or triplets |
 
-All but Parquet may be packed with gzip, zstd, bzip2, lz4 or zip (`packed.py`), and be in another
-encoding than UTF-8 (`encodings.py`). The folder of a data set is read as the groups in it.
+The names of columns are in `pair_columns.py`, labels and grades in `grades.py`.
+All but Parquet and Arrow may be packed with gzip, zstd, bzip2, lz4 or zip (`packed.py`), and be in
+another encoding than UTF-8 (`encodings.py`). The folder of a data set is read as the groups in it.
 
 Groups are read as a stream. Labelled pairs become groups by joining the positive ones, which holds
 all pairs in memory (`joining.py`).
@@ -72,7 +73,7 @@ def read_pairs(
         if own_format.holds(file) != "pairs":
             raise UserError(
                 f"{file}: holds no labelled pairs. Give text1, text2 and label in a .tsv, .txt, "
-                ".csv or .parquet file."
+                ".csv, .jsonl or .parquet file."
             )
     tell = partial(print, file=sys.stderr, flush=True)
     pairs = [

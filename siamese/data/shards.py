@@ -27,7 +27,6 @@ from siamese.data.manifest import (
     MANIFEST,
     PAIR_COUNTS,
     SCHEMA_VERSIONS,
-    damaged,
     labelled_pairs,
     read_manifest,
 )
@@ -257,10 +256,14 @@ def read_shards(folder: str | Path, verify: bool = True) -> tuple[TrainingData, 
     with place.local_copy(VOCABULARY) as path:
         vocabulary = Vocabulary.load(path)
     rows = {file["name"]: file["rows"] for file in manifest["files"]}
-    labelled = labelled_pairs(manifest)
-    groups = ShardedGroups(place, rows, labelled)
-    if labelled and {*map(len, labelled)} != {len(groups.row_groups)}:
-        raise damaged(place)
+    for file in manifest["files"]:
+        row_groups = -(-file["rows"] // ROW_GROUP)
+        if any(len(file.get(counts, ())) not in (0, row_groups) for counts in PAIR_COUNTS):
+            raise UserError(
+                f"{place / file['name']}: has other row groups than its manifest says. Shard the "
+                "input again."
+            )
+    groups = ShardedGroups(place, rows, labelled_pairs(manifest))
     data = TrainingData(
         groups=groups,
         single_text_groups=manifest["counts"]["groups_of_one_text_kept"],

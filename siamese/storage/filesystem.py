@@ -56,15 +56,18 @@ def filesystem_of(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
     """
     if "://" not in uri:
         return LocalFileSystem(), str(path_of(uri))
+    hub = uri.startswith("hf://")
     try:
-        arrow, path = pyarrow.fs.FileSystem.from_uri(uri)
-        return ArrowFSWrapper(arrow), path
+        if not hub:  # pyarrow would wrap what fsspec has
+            arrow, path = pyarrow.fs.FileSystem.from_uri(uri)
+            return ArrowFSWrapper(arrow), path
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         pass  # not one of pyarrow's own schemes, which need no package for S3, GCS and Azure
     try:
         return fsspec.core.url_to_fs(uri)
     except (ImportError, ValueError) as error:
-        raise UserError(f"{uri}: {error}") from None
+        hint = ": pip install 'siamese-ray[hf]'" if hub else ""
+        raise UserError(f"{uri}: {error}{hint}") from None
 
 
 def absolute(location: str) -> str:

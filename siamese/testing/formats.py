@@ -84,8 +84,16 @@ def _file(format: Format, path: str | Path) -> DataFile:
 
 
 def _by_content(groups: Any) -> list[Group]:
-    """Sort groups, texts and negatives: a data set deals groups out."""
-    sets = [Group(g.id, tuple(sorted(g.texts)), tuple(sorted(g.negatives))) for g in groups]
+    """Sort groups, texts, negatives and pairs: a data set deals groups out."""
+    sets = [
+        Group(
+            group.id,
+            tuple(sorted(group.texts)),
+            tuple(sorted(group.negatives)),
+            tuple(sorted(group.pairs, key=lambda pair: (pair.text1, pair.text2))),
+        )
+        for group in groups
+    ]
     return sorted(sets, key=lambda group: (group.id, group.texts))
 
 

@@ -4,6 +4,7 @@ import gzip
 from collections.abc import Iterator
 
 import numpy as np
+import pyarrow as pa
 from bad_place import (
     DEV,
     Damage,
@@ -22,6 +23,8 @@ from bad_place import (
 )
 from bad_row import SMALL, TRAIN, TUNE, Row
 from bad_settings import bomb
+
+from siamese.data.group_columns import SCHEMA
 
 # What each command does with a file of groups, of pairs or of texts, and how it is called.
 GROUPS_READERS = {
@@ -67,11 +70,18 @@ def _groups() -> Iterator[Row]:
         "an empty object": ("a.json", b"{}", ("a.json", "empty")),
         "numbers for texts": ("a.json", b'{"k": ["a", 1]}', ("a.json", "'k'", "strings")),
         "a deep nest": ("a.json", b"[" * 5000, ("a.json",)),
+        "damaged Arrow": ("a.arrow", b"\xff\xff\xff\xff" + bytes(60), ("a.arrow", "Arrow")),
+        "a saved data set of several splits": (
+            "folder/dataset_dict.json",
+            b'{"splits": ["train", "test"]}',
+            ("folder", "splits train, test"),
+        ),
         "damaged Parquet": ("a.parquet", b"PAR1" + bytes(60) + b"PAR1", ("a.parquet",)),
     }
     for kind, (name, content, message) in files.items():
         for command, arguments in GROUPS_READERS.items():
-            yield Row(f"{command}: {kind}", given(arguments, name), message, put(name, content))
+            file = name.removesuffix("/dataset_dict.json")
+            yield Row(f"{command}: {kind}", given(arguments, file), message, put(name, content))
     hidden = both(put("folder/.ipynb_checkpoints/a.json", b'{"0": ["a", "b"]}'))
     for command, arguments in GROUPS_READERS.items():
         message = ("folder", ".jsonl")
@@ -85,7 +95,21 @@ def _groups() -> Iterator[Row]:
 def _pairs() -> Iterator[Row]:
     """Files of labelled pairs, for every command that reads them."""
     files: dict[str, tuple[str, bytes, tuple[str, ...]]] = {
-        "graded labels": ("a.tsv", b"a\tb\t1\nc\td\t0.5\n", ("a.tsv, line 2", "0.5")),
+        "grades without a header": (
+            "a.tsv",
+            b"a\tb\t1\nc\td\t0.5\n",
+            ("a.tsv, line 2", "0.5", "text1, text2 and score"),
+        ),
+        "a grade above its scale": (
+            "a.tsv",
+            b"text1\ttext2\tscore_0_to_5\na\tb\t5\nc\td\t6\n",
+            ("a.tsv, line 3", "'6'", "0 to 5"),
+        ),
+        "lines of two shapes": (
+            "a.jsonl",
+            b'{"query": "a", "pos": ["b"], "neg": ["c"]}\n{"id": 1, "texts": ["a", "b"]}\n',
+            ("a.jsonl, line 2", "an anchor"),
+        ),
         "a label that is none": ("a.csv", b"a,b,1\nc,d,perhaps\n", ("a.csv, line 2", "perhaps")),
         "a number for a label": ("a.tsv", b"a\tb\t1\nc\td\t7\n", ("a.tsv, line 2", "'7'")),
         "no negative pair": ("a.tsv", b"a\tb\t1\nc\td\t1\n", ("a.tsv", "no negative")),
@@ -175,16 +199,25 @@ def _data_sets() -> Iterator[Row]:
     shard, manifest = ("part-00000.parquet",), ("manifest.json",)
     eight = [str(i) for i in range(8)]
     texts = [["a", "b"]] * 8
+    none = pa.array([[]] * 8, SCHEMA.field("pairs").type)
+    graded = pa.array([[{"text1": "a", "text2": "b", "grade": 7.0}]] * 8, none.type)
     damages: dict[str, tuple[Damage, tuple[str, ...]]] = {
         "a shard that is no Parquet": (shard_with(b"PAR1 no PAR1"), shard),
         "a shard of other columns": (shard_with(x=eight), shard),
-        "a shard of other types": (shard_with(group_id=eight, texts=eight, negatives=eight), shard),
-        "a shard without texts": (
-            shard_with(group_id=eight, texts=[None] * 8, negatives=texts),
+        "a shard of other types": (
+            shard_with(group_id=eight, texts=eight, negatives=eight, pairs=none),
             shard,
         ),
+        "a shard without texts": (
+            shard_with(group_id=eight, texts=[None] * 8, negatives=texts, pairs=none),
+            shard,
+        ),
+        "a grade of 7": (
+            shard_with(group_id=eight, texts=texts, negatives=texts, pairs=graded),
+            (*shard, "grade"),
+        ),
         "fewer groups than it says": (
-            shard_with(group_id=["0"], texts=[["a", "b"]], negatives=[[]]),
+            shard_with(group_id=["0"], texts=[["a", "b"]], negatives=[[]], pairs=none[:1]),
             shard,
         ),
         "more groups than it says": (manifest_with(file_rows=5), shard),
@@ -193,6 +226,8 @@ def _data_sets() -> Iterator[Row]:
         "a name that is a number": (manifest_with(file_name=5), manifest),
         "a number of rows that is text": (manifest_with(file_rows="8"), manifest),
         "a negative number of rows": (manifest_with(file_rows=-8), manifest),
+        "a count of pairs that is text": (manifest_with(file_other_pairs=["8"]), manifest),
+        "pairs of more row groups": (manifest_with(file_positive_pairs=[8, 8]), shard),
         "more rows than memory": (manifest_with(file_rows=10**9), shard),
         "an altered shard": (add("data/part-00000.parquet", "x"), (*shard, "altered")),
         "an altered vocabulary": (add("data/vocabulary.json", " "), ("vocabulary.json", "altered")),

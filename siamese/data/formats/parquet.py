@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Literal
 
 import pyarrow as pa
@@ -10,8 +11,9 @@ import pyarrow.parquet as pq
 from siamese.data.data_file import DataFile
 from siamese.data.format import WHOLE_FILE, FileRange, Format
 from siamese.data.grades import PairRow
-from siamese.data.group import Group, checked_group, checked_id, find_group_columns
-from siamese.data.pair_columns import checked_columns, holds_pairs
+from siamese.data.group import Group
+from siamese.data.pair_columns import holds_pairs
+from siamese.data.tables import groups_in, pair_rows_in, texts_in
 from siamese.errors import UserError
 from siamese.storage.packed import EXPANSION, EXPANSION_FREE
 
@@ -44,47 +46,30 @@ class Parquet(Format):
     def groups(self, file: DataFile, range_: FileRange = WHOLE_FILE) -> Iterator[Group]:
         """Yield a group of each row."""
         with _open(file) as parquet:
-            names = parquet.schema_arrow.names
-            found = find_group_columns(names, str(file))
-            columns = [names[position] for position in found if position is not None]
-            id_column, texts_column, *_ = columns
             end = parquet.num_row_groups if range_.end is None else range_.end
-            row_groups = range(range_.start, end)
-            for batch in parquet.iter_batches(4096, row_groups=row_groups, columns=columns):
-                for row in batch.to_pylist():
-                    yield checked_group(
-                        checked_id(row[id_column], lambda: str(file)),
-                        row[texts_column],
-                        row.get("negatives") or (),
-                        lambda: str(file),
-                        row.get("pairs") or (),
-                    )
+            read = partial(_batches, parquet, row_groups=range(range_.start, end))
+            yield from groups_in(parquet.schema_arrow.names, read, str(file))
 
     def pair_rows(self, file: DataFile) -> Iterator[PairRow]:
         """Yield the pairs of every row."""
         with _open(file) as parquet:
-            names = parquet.schema_arrow.names
-            columns = checked_columns(names, str(file))
-            used = [names[position] for position in columns.positions]
-            row = 0
-            for batch in parquet.iter_batches(columns=used):
-                for cells in zip(*(batch[name].to_pylist() for name in used), strict=True):
-                    row += 1
-                    by_position = dict(zip(columns.positions, cells, strict=True))
-                    yield from columns.rows(f"{file}, row {row}", by_position)
+            yield from pair_rows_in(
+                parquet.schema_arrow.names, partial(_batches, parquet), str(file)
+            )
 
     def texts(self, file: DataFile) -> Iterator[str]:
         """Yield the column `text`, such as `siamese encode` writes, if there is one."""
         with _open(file) as parquet:
-            texts = None
             if "text" in parquet.schema_arrow.names:
-                texts = parquet.read(columns=["text"])["text"].to_pylist()
-        if texts is None:
-            yield from super().texts(file)
-            return
-        if not all(isinstance(text, str) for text in texts):
-            raise UserError(f"{file}: the column `text` must hold strings, without missing values.")
-        yield from texts
+                yield from texts_in(partial(_batches, parquet), str(file))
+                return
+        yield from super().texts(file)
+
+
+def _batches(
+    parquet: pq.ParquetFile, columns: list[str], row_groups: range | None = None
+) -> Iterator[pa.RecordBatch]:
+    return parquet.iter_batches(4096, row_groups=row_groups, columns=columns)
 
 
 @contextmanager

@@ -87,4 +87,4 @@ def test_a_format_may_be_chosen_by_name(tmp_path) -> None:
 
 def test_every_suffix_is_of_one_format() -> None:
     suffixes = [suffix for format in all_formats() for suffix in format.suffixes]
-    assert sorted(suffixes) == [".csv", ".json", ".jsonl", ".parquet", ".tsv", ".txt"]
+    assert sorted(suffixes) == [".arrow", ".csv", ".json", ".jsonl", ".parquet", ".tsv", ".txt"]

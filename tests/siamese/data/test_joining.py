@@ -5,11 +5,18 @@ from collections import deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siamese.data.joining import join_pairs
+from siamese.data.cleaning import ReadingCounts
+from siamese.data.group import Group
+from siamese.data.joining import join_pairs, joined_groups
 from siamese.data.pair import Pair
 
 texts = st.sampled_from("abcdefghij")
 pair_lists = st.lists(st.builds(Pair, texts, texts, st.sampled_from([0, 1])), min_size=1)
+
+
+graded_lists = st.lists(
+    st.builds(Pair, texts, texts, st.sampled_from([0, 0.2, 0.4, 0.5, 0.7, 0.8, 1])), min_size=1
+)
 
 
 def naive_components(pairs: list[Pair]) -> list[list[str]]:
@@ -148,3 +155,55 @@ def test_what_cannot_be_used_is_counted():
     joined = join_pairs(pairs)
     assert joined.groups == [(("b", "c"), ("d",)), (("e",), ("h",)), (("f", "g"), ())]
     assert (joined.single, joined.contradicting) == (1, 0)
+
+
+@given(graded_lists)
+def test_every_labelled_pair_is_kept_once_with_its_mean_grade_and_one_of_its_texts(pairs):
+    given: dict[frozenset[str], list[float]] = {}
+    for pair in pairs:
+        if pair.text1 != pair.text2:
+            given.setdefault(frozenset((pair.text1, pair.text2)), []).append(pair.grade)
+    joined = join_pairs(pairs)
+    kept = [pair for own in joined.labelled for pair in own]
+    assert {frozenset((p.text1, p.text2)) for p in kept} == given.keys()
+    assert len(kept) == len(given)
+    for pair in kept:
+        grades = given[frozenset((pair.text1, pair.text2))]
+        assert abs(pair.grade - sum(grades) / len(grades)) < 1e-9
+        assert pair.grade in grades or len(set(grades)) > 1
+    assert joined.contradicting_labels == sum(len(set(grades)) > 1 for grades in given.values())
+    for (own, negatives), labelled in zip(joined.groups, joined.labelled, strict=True):
+        assert len(own) > 1 or negatives or labelled
+        for pair in labelled:
+            assert {pair.text1, pair.text2} & set(own)
+
+
+@given(graded_lists)
+def test_what_is_graded_between_joins_and_parts_nothing(pairs):
+    decided = [Pair(p.text1, p.text2, p.label) for p in pairs if not 0.4 < p.grade < 0.8]
+    joined, alone = join_pairs(pairs), join_pairs(decided)
+    with_more = [group for group in joined.groups if len(group[0]) > 1 or group[1]]
+    assert sorted((sorted(own), sorted(negatives)) for own, negatives in with_more) == sorted(
+        (sorted(own), sorted(negatives)) for own, negatives in alone.groups
+    )
+
+
+def test_labelled_pairs_by_hand():
+    pairs = [
+        Pair("a", "b", 1),
+        Pair("x", "a", 0.2),  # with a, whose group is of several texts
+        Pair("a", "b", 0),  # inside a group: no hard negative, and the grades differ
+        Pair("u", "v", 0.6),  # neither is in a group: u becomes one
+        Pair("w", "v", 0.5),  # neither v nor w is one yet: v, the smaller
+        Pair("b", "a", 1),
+        Pair("c", "c", 1),
+        Pair("v", "u", 0.6),  # again
+    ]
+    counts = ReadingCounts()
+    assert list(joined_groups(pairs, "", counts)) == [
+        Group("0", ("a", "b"), ("x",), (Pair("a", "b", 2 / 3), Pair("x", "a", 0.2))),
+        Group("1", ("u",), (), (Pair("u", "v", 0.6),)),
+        Group("2", ("v",), (), (Pair("w", "v", 0.5),)),
+    ]
+    assert (counts.pairs_read, counts.contradicting_labels) == (8, 1)
+    assert (counts.contradicting_negatives_dropped, counts.groups_of_one_text_dropped) == (1, 1)

@@ -109,7 +109,6 @@ class TestRead:
             lambda text: '{"schema_version": 3}',
             lambda text: text.replace('"positive_pairs"', '"positives"'),
             lambda text: text.replace('"positive_pairs": [', '"positive_pairs": [-1, '),
-            lambda text: text.replace('"positive_pairs": [', '"positive_pairs": [1, '),
             lambda text: text.replace('"other_pairs": [', '"other_pairs": [true, '),
             lambda text: text.replace('"files"', '"shards"'),
             lambda text: text.replace('"sha256"', '"md5"'),
@@ -128,6 +127,15 @@ class TestRead:
         with pytest.raises(UserError) as error:
             read_shards(data)
         assert str(path) in str(error.value)
+
+    @pytest.mark.parametrize("key", ["positive_pairs", "other_pairs"])
+    def test_counts_of_other_row_groups_are_refused_with_their_shard(self, data, key):
+        path = data / MANIFEST
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest["files"][1][key].append(1)
+        path.write_text(json.dumps(manifest), encoding="utf-8")
+        with pytest.raises(UserError, match=r"part-00001\.parquet: has other row groups than"):
+            read_shards(data)
 
     @pytest.mark.parametrize("make", [False, True])
     def test_a_folder_without_manifest_is_no_data_set(self, tmp_path, make):

@@ -126,3 +126,19 @@ def test_a_threshold_is_fitted_on_one_half_and_applied_to_the_other() -> None:
     # Of the even ones 0.35 is fitted: right for 2 of the odd ones (0.8, 0.75), wrong for 0.6, 0.4.
     # Of the odd ones 0.675: right for 0.9, 0.1 and 0.2, wrong for 0.5. Each half has a perfect one.
     assert halved_accuracy(scores, labels) == (5 / 8, 1.0)
+
+
+def test_correlations_are_with_the_grades_and_all_else_with_the_labels():
+    import scipy.stats
+
+    generator = np.random.default_rng(3)
+    grades = generator.integers(0, 6, 60) / 5
+    scores = grades + generator.normal(0, 0.3, 60)
+    found = evaluate_scores(scores, grades, 0.5)
+    labels = (grades > 0.7).astype(int)
+    judged = evaluate_scores(scores, labels, 0.5)
+    assert found.spearman == pytest.approx(scipy.stats.spearmanr(scores, grades).statistic)
+    assert found.pearson == pytest.approx(np.corrcoef(scores, grades)[0, 1])
+    assert found.spearman != pytest.approx(judged.spearman)
+    same = {"spearman": 0, "pearson": 0}
+    assert found.as_dict() | same == judged.as_dict() | same
