@@ -86,12 +86,8 @@ def mine(
     ceilings = limits(groups, pool, embeddings, kind, margin)
     wanting = [row for row, group in enumerate(groups) if len(group.negatives) < per_group]
     queries = [
-        Query(
-            pool.numbers(groups[row].texts),
-            partial(pool.excluded, groups[row]),
-            float(ceilings[row]),
-        )
-        for row in wanting
+        Query(pool.numbers(group.texts), partial(pool.excluded, group), limit)
+        for group, limit in ((groups[row], float(ceilings[row])) for row in wanting)
     ]
     with progress("searching", len(queries), "groups") as advance:
         search = Search(embeddings, pool.candidates, kind, per_group)

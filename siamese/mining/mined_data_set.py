@@ -12,7 +12,7 @@ from siamese.data.group import Group
 from siamese.data.reading import read_groups, read_texts
 from siamese.data.shard_output import check_output
 from siamese.data.sharding import ROWS_PER_SHARD, write_data_set
-from siamese.data.shards import MANIFEST, read_shards
+from siamese.data.shards import FIRST_SHARD, MANIFEST, read_shards
 from siamese.encoder.model_folder import MANIFEST as MODEL_MANIFEST
 from siamese.encoder.model_folder import check_model_folder, local_model
 from siamese.encoder.sentence_encoder import SentenceEncoder
@@ -119,7 +119,8 @@ def _check_other(output: str, data: str) -> None:
 
 def _read(data: str, encoding: str | None) -> tuple[list[Group], int, int]:
     """Read all groups; and the rows of a shard and the seed that a data set was written with."""
-    if not Folder(data).is_file(MANIFEST):
+    # Shards without a manifest are no input: `read_shards` says that it is missing.
+    if not {MANIFEST, FIRST_SHARD} & set(Folder(data).names()):
         groups = list(read_groups([data], ReadingCounts(), encoding=encoding))
         return groups, ROWS_PER_SHARD, SEED
     stored, manifest = read_shards(data)
