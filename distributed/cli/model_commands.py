@@ -115,7 +115,12 @@ def negatives(
         ),
     ] = None,
     per_group: Annotated[
-        int, typer.Option(help="negatives for each group, at most", min=1, rich_help_panel=WHAT)
+        int,
+        typer.Option(
+            help="negatives that each group shall have, labelled ones counted",
+            min=1,
+            rich_help_panel=WHAT,
+        ),
     ] = 1,
     margin: Annotated[
         float,

@@ -16,10 +16,10 @@ def limits(
     """Compute the similarity that a negative of each group must be below.
 
     It is `margin` times the mean similarity of the group's positive pairs: its labelled ones, or
-    else each of its texts with the next one. A group without any has the mean of all groups.
+    else each of its texts with the next one.
 
     Args:
-        groups: of paraphrases; at least one of two texts.
+        groups: of two texts or more each.
         pool: of their texts.
         embeddings: of the texts of the pool, by their numbers.
         kind: of similarity.
@@ -33,8 +33,7 @@ def limits(
     ones, others = (pool.numbers(pair[side] for own in pairs for pair in own) for side in (0, 1))
     scores = similarities_of(ones, others, embeddings, kind)
     sums = np.bincount(np.repeat(np.arange(len(groups)), sizes), scores, len(groups))
-    means = np.divide(sums, sizes, out=np.zeros(len(groups)), where=sizes > 0)
-    means[sizes == 0] = np.mean(means[sizes > 0])
+    means = sums / sizes
     return means - (1 - margin) * np.abs(means)
 
 
@@ -45,7 +44,7 @@ def _positive_pairs(group: Group) -> list[tuple[str, str]]:
         for pair in group.pairs
         if pair.label and pair.text1 in own and pair.text2 in own
     ]
-    if labelled or len(own) == 1:
+    if labelled:
         return labelled
     following = zip(group.texts, (*group.texts[1:], group.texts[0]), strict=True)
     return list(following)[: 1 if len(own) == 2 else None]

@@ -73,7 +73,7 @@ def mine(
     groups or the texts, nor on threads.
 
     Args:
-        groups: of paraphrases; at least one of two texts.
+        groups: of paraphrases; those that `lacks_negatives` names get some.
         encode: texts -> embeddings float32 `[texts, dim]`.
         kind: of similarity.
         others: texts besides those of the groups that negatives may be.
@@ -83,18 +83,18 @@ def mine(
     """
     pool = Pool(groups, others)
     embeddings = encode(pool.texts)
-    ceilings = limits(groups, pool, embeddings, kind, margin)
-    wanting = [row for row, group in enumerate(groups) if len(group.negatives) < per_group]
+    rows = [row for row, group in enumerate(groups) if lacks_negatives(group, per_group)]
+    wanting = [groups[row] for row in rows]
+    ceilings = limits(wanting, pool, embeddings, kind, margin)
     queries = [
         Query(pool.numbers(group.texts), partial(pool.excluded, group), limit)
-        for group, limit in ((groups[row], float(ceilings[row])) for row in wanting)
+        for group, limit in zip(wanting, ceilings.tolist(), strict=True)
     ]
     with progress("searching", len(queries), "groups") as advance:
         search = Search(embeddings, pool.candidates, kind, per_group)
         answers = search.answers(queries, advance)
     widened = list(groups)
-    for row, answer in zip(wanting, answers, strict=True):
-        group = groups[row]
+    for row, group, answer in zip(rows, wanting, answers, strict=True):
         found = answer.found[: per_group - len(group.negatives)]
         negatives = (*group.negatives, *(pool.texts[number] for number in found))
         widened[row] = replace(group, negatives=negatives)
@@ -109,6 +109,14 @@ def mine(
         crowded=sum(answer.refused > 0 for answer in answers),
         examples=_examples(queries, answers, pool, embeddings, kind),
     )
+
+
+def lacks_negatives(group: Group, per_group: int) -> bool:
+    """Say whether a group is to get negatives.
+
+    Those of one text are not: training draws them for the negatives or pairs that were labelled.
+    """
+    return len(group.texts) > 1 and len(group.negatives) < per_group
 
 
 def _examples(

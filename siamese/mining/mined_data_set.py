@@ -17,7 +17,7 @@ from siamese.encoder.model_folder import MANIFEST as MODEL_MANIFEST
 from siamese.encoder.model_folder import check_model_folder, local_model
 from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.errors import UserError
-from siamese.mining.mine import Mined, mine
+from siamese.mining.mine import Mined, lacks_negatives, mine
 from siamese.storage.atomic import sha256_of
 from siamese.storage.filesystem import path_of
 from siamese.storage.folder import Folder
@@ -47,7 +47,7 @@ def mine_data_set(
         data: a data set, or a file, glob, folder or URI of groups or labelled pairs.
         output: the folder of the new data set, local or a URI.
         texts: files, globs, folders or URIs of further texts that negatives may be.
-        per_group: negatives that are mined for each group, at most.
+        per_group: negatives that each group shall have, labelled ones counted.
         margin: as in `limits`.
         fresh: replace a data set that is there.
         encoding: of all text files; None: the beginning of each says it.
@@ -64,6 +64,11 @@ def mine_data_set(
     check_output(output, fresh)
     _check_other(output, data)
     groups, rows_per_shard, seed = _read(data, encoding)
+    if not any(lacks_negatives(group, per_group) for group in groups):
+        raise UserError(
+            f"{data}: every group of two texts or more has {per_group:,} negatives or more already."
+            " Ask for more with --per-group."
+        )
     with local_model(model) as folder:
         check_model_folder(folder)
         encoder = SentenceEncoder.load(folder)

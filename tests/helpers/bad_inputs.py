@@ -273,6 +273,9 @@ def _mining() -> Iterator[Row]:
     again = manifest_with(options={"mined": {}})
     yield Row("negatives: of mined ones", mine, ("data", "were mined already"), again)
     one = put("one.json", '{"0": ["a", "b"]}')
+    full = put("full.jsonl", '{"id": 1, "texts": ["a", "b"], "negatives": ["c"]}\n')
+    enough = ["negatives", "model", "full.jsonl", "--output", "new"]
+    yield Row("negatives: enough of them", enough, ("full.jsonl: every group", "--per-group"), full)
     alone = ["negatives", "model", "one.json", "--output", "new"]
     yield Row("negatives: one group", alone, ("one.json: no group gets a negative",), one)
 

@@ -35,10 +35,5 @@ def test_labelled_positives_are_preferred_to_what_joining_inferred() -> None:
     assert found([group, Group("2", ("e", "a"))], 1) == pytest.approx([0.5, 1])
 
 
-def test_a_group_of_one_text_has_the_mean_of_all_others() -> None:
-    groups = [Group("1", ("a", "b")), Group("2", ("c",), ("d",)), Group("3", ("a", "e"))]
-    assert found(groups, 0.5) == pytest.approx([0.25, 0.375, 0.5])
-
-
 def test_where_similarities_are_negative_it_is_below_them_too() -> None:
     assert found([Group("1", ("a", "f"))], 0.9) == pytest.approx([-0.55])

@@ -61,13 +61,14 @@ def test_each_group_gets_the_nearest_that_are_allowed_until_it_has_enough(
     }
     keys = [{key_of(t) for t in g.texts} for g in groups]
     mined = mine(groups, embed, "cosine", others, count, margin=50)  # no limit but of negative ones
-    means = [positive_similarity(group) for group in groups]
-    mean = np.mean([m for m in means if m is not None])
-    for group, own, new, reference in zip(groups, keys, mined.groups, means, strict=True):
+    for group, own, new in zip(groups, keys, mined.groups, strict=True):
+        if len(group.texts) == 1:
+            assert new == group
+            continue
         near = own | {k for pair in doubtful if pair & own for k in pair}
         forbidden = near.union(*(each for each in keys if each & near))
         forbidden |= {key_of(t) for t in group.negatives}
-        reference = mean if reference is None else reference
+        reference = positive_similarity(group)
         limit = reference + 49 * abs(reference)
         scores = {
             text: max(cosine(text, t) for t in group.texts)
@@ -80,7 +81,7 @@ def test_each_group_gets_the_nearest_that_are_allowed_until_it_has_enough(
         assert new == Group(group.id, group.texts, (*group.negatives, *expected), group.pairs)
 
 
-def positive_similarity(group: Group) -> float | None:
+def positive_similarity(group: Group) -> float:
     own = set(group.texts)
     pairs = [
         (p.text1, p.text2)
@@ -89,7 +90,7 @@ def positive_similarity(group: Group) -> float | None:
     ]
     # Of three texts, each with the next one is every two of them.
     pairs = pairs or list(combinations(group.texts, 2))
-    return float(np.mean([cosine(*pair) for pair in pairs])) if pairs else None
+    return float(np.mean([cosine(*pair) for pair in pairs]))
 
 
 def test_the_margin_keeps_away_what_is_as_near_as_the_groups_own_texts() -> None:
