@@ -43,6 +43,7 @@ class Mined:
         widened: groups that got any.
         texts: all that were encoded.
         searched: of these, without near duplicates.
+        asked: groups that were to get some.
         refused: nearer ones that were not taken, of all groups.
         crowded: groups that have such.
         examples: the nearest negatives of the first groups.
@@ -53,6 +54,7 @@ class Mined:
     widened: int
     texts: list[str]
     searched: int
+    asked: int
     refused: int
     crowded: int
     examples: list[Example]
@@ -105,6 +107,7 @@ def mine(
         widened=sum(len(new.negatives) > len(old.negatives) for old, new in pairs),
         texts=pool.texts,
         searched=pool.candidates,
+        asked=len(wanting),
         refused=sum(answer.refused for answer in answers),
         crowded=sum(answer.refused > 0 for answer in answers),
         examples=_examples(queries, answers, pool, embeddings, kind),

@@ -25,6 +25,8 @@ from siamese.text.notes import notes_on
 
 # Of the order of groups, where no data set has one.
 SEED = 1
+# A share of all texts: refused so many, a user is warned.
+MANY = 0.05
 
 
 def mine_data_set(
@@ -53,7 +55,7 @@ def mine_data_set(
         encoding: of all text files; None: the beginning of each says it.
 
     Returns:
-        What was found, and lines about texts that a user should know of.
+        What was found, and lines that a user should know of.
 
     Raises:
         UserError: the model or an input cannot be used, `output` is in the way, or nothing was
@@ -95,7 +97,14 @@ def mine_data_set(
         fresh,
         options={"mined": {"model": model_hash, "margin": margin, "per_group": per_group}},
     )
-    return mined, notes_on(mined.texts, encoder.vocabulary, encoder.recipe.text.max_length)
+    notes = notes_on(mined.texts, encoder.vocabulary, encoder.recipe.text.max_length)
+    if mined.refused > MANY * mined.asked * mined.searched:
+        notes.append(
+            f"of {mined.searched:,} texts {mined.refused / mined.asked:,.0f} are as near to a "
+            "group as its own texts, on average: the model tells few apart; train it longer, then "
+            "mine"
+        )
+    return mined, notes
 
 
 @dataclass(frozen=True)

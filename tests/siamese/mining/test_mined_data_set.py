@@ -2,6 +2,8 @@
 
 import json
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -12,6 +14,8 @@ from report_run import make_run
 from distributed.cli.main import main
 from siamese.data.sharding import make_data_set
 from siamese.data.shards import read_manifest, read_shards
+from siamese.mining import mined_data_set
+from siamese.mining.mine import Mined
 from siamese.mining.mined_data_set import mine_data_set
 from siamese.storage.atomic import sha256_of
 
@@ -100,3 +104,17 @@ def test_the_command_says_what_was_found(model, data, tmp_path, capsys) -> None:
     assert "groups refused: they may mean the same (--margin)" in lines[1]
     texts = {json.dumps(text, ensure_ascii=False) for g in groups_in(output) for text in g.texts}
     assert {line.split("  ")[2] for line in lines[2:5]} <= texts
+
+
+@pytest.mark.parametrize(("share", "warned"), [(0.04, False), (0.06, True)])
+def test_a_model_that_tells_few_texts_apart_is_warned_of(
+    model, data, tmp_path, monkeypatch, share, warned
+) -> None:
+    monkeypatch.setattr(mined_data_set, "mine", partial(_refusing, mined_data_set.mine, share))
+    _, notes = mine_data_set(model, str(data), str(tmp_path / "new"), margin=9)
+    assert any("train it longer, then mine" in note for note in notes) is warned
+
+
+def _refusing(mine, share: float, *arguments) -> Mined:
+    found = mine(*arguments)
+    return replace(found, refused=round(share * found.asked * found.searched))
