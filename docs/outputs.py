@@ -27,6 +27,7 @@ PAGES = (
     "README.md",
     "docs/data.md",
     "docs/training.md",
+    "docs/negatives.md",
     "docs/recipes.md",
     "docs/sweeps.md",
     "docs/clusters.md",
