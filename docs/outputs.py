@@ -28,6 +28,7 @@ PAGES = (
     "docs/data.md",
     "docs/audit.md",
     "docs/training.md",
+    "docs/negatives.md",
     "docs/recipes.md",
     "docs/sweeps.md",
     "docs/clusters.md",

@@ -14,6 +14,7 @@ Its rooms, from the top; each imports only from those below it:
     report         a run's figures as a page and pictures
     export         the model in other people's formats
     search         an index of texts
+    mining         hard negatives, found with a model
     training       the loop, the step, losses, optimizer, checkpoints, trackers, where a run happens
     teaching       teachers, and folders of what they say of texts
     evaluation     labelled pairs and retrieval; thresholds

@@ -101,6 +101,67 @@ def encode(
     print(encode_file(model, source, output, normalize, encoding))
 
 
+def negatives(
+    model: Model,
+    data: Annotated[str, typer.Argument(help="a data set, or groups or labelled pairs")],
+    output: Annotated[
+        str, typer.Option(help="the new data set's folder, local or a URI", rich_help_panel=RESULTS)
+    ],
+    texts: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="further texts that negatives may be; may be given several times",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    per_group: Annotated[
+        int,
+        typer.Option(
+            help="negatives that each group shall have, labelled ones counted",
+            min=1,
+            rich_help_panel=WHAT,
+        ),
+    ] = 1,
+    margin: Annotated[
+        float,
+        typer.Option(
+            help="a negative is less similar to its group than this share of the similarity of "
+            "the group's own pairs",
+            min=0,
+            rich_help_panel=WHAT,
+        ),
+    ] = 0.95,
+    fresh: Annotated[
+        bool,
+        typer.Option("--fresh", help="replace a data set that is there", rich_help_panel=RESULTS),
+    ] = False,
+    encoding: Encoding = None,
+) -> None:
+    """Add hard negatives to a data set: texts that a model takes for paraphrases, and are none."""
+    from siamese.data.group import shorten
+    from siamese.mining.mined_data_set import mine_data_set
+
+    mined, notes = mine_data_set(
+        model, data, output, texts or (), per_group, margin, fresh, encoding
+    )
+    print(
+        f"{mined.negatives:,} negatives mined for {mined.widened:,} of {len(mined.groups):,} "
+        f"groups, among {mined.searched:,} texts: {output}"
+    )
+    if mined.refused:
+        print(
+            f"  {mined.refused:,} nearer ones of {mined.crowded:,} groups refused: they may mean "
+            "the same (--margin)"
+        )
+    for each in mined.examples:
+        print(f"  {each.similarity:.4f}  {shorten(each.text)}  |  {shorten(each.negative)}")
+    print(
+        "  train on them with --set loss.ranking=0: they are not to be ranked (docs/negatives.md)"
+    )
+    for note in notes:
+        print(note)
+
+
 def report(run: Annotated[str, typer.Argument(help="a run's folder or URI")]) -> None:
     """Write RUN/report.html and its pictures."""
     from siamese.report.run_report import write_report

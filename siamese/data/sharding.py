@@ -6,9 +6,10 @@ pieces, workers or retries.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
 from siamese.data.format import Format
@@ -107,6 +108,7 @@ def write_data_set(
     seed: int = 1,
     fresh: bool = False,
     apply: Map = map,
+    options: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Write the groups of pieces as a data set; see `make_data_set`.
 
@@ -118,6 +120,7 @@ def write_data_set(
         seed: of the order in which groups are dealt to shards.
         fresh: replace a data set that is there.
         apply: applies a function to every piece and to every shard.
+        options: further ones for the manifest to tell.
     """
     for piece in pieces:
         if piece.note:
@@ -137,7 +140,7 @@ def write_data_set(
             characters=runs.characters,
             counts=counts | {"characters": len(runs.characters)} | dict(runs.counts),
             texts_by_length=runs.texts_by_length,
-            options={"rows_per_shard": rows_per_shard, "seed": seed},
+            options={"rows_per_shard": rows_per_shard, "seed": seed, **options},
         )
 
 

@@ -32,6 +32,7 @@ GROUPS_READERS = {
     "vectors": ["vectors", "{}", "--output", "new.txt", "--dim", "2"],
     "encode": ["encode", "model", "{}", "--output", "new.parquet"],
     "retrieval": ["evaluate", "model", "{}", "--retrieval", "--json", "new.json"],
+    "negatives": ["negatives", "model", "{}", "--output", "new"],
 }
 PAIRS_READERS = {
     "evaluate": ["evaluate", "model", "{}", "--json", "new.json"],
@@ -44,7 +45,11 @@ MODEL_READERS = {
     "encode": ["encode", "model", "texts.txt", "--output", "new.parquet"],
     "report": ["report", "run"],
 }
-DATA_READERS = {"train": [*TRAIN, *SMALL], "tune": TUNE}
+DATA_READERS = {
+    "train": [*TRAIN, *SMALL],
+    "tune": TUNE,
+    "negatives": ["negatives", "model", "data", "--output", "new"],
+}
 
 
 def given(arguments: list[str], file: str) -> list[str]:
@@ -238,11 +243,41 @@ def _data_sets() -> Iterator[Row]:
     for kind, (damage, message) in damages.items():
         # A sweep opens the shards in its trials, but checks what the manifest says before.
         early = message[0] == "manifest.json" or "altered" in message
-        for command, arguments in commands if early else commands[:1]:
+        for command, arguments in commands if early else (commands[0], commands[2]):
             yield Row(f"{command}: {kind}", arguments, message, damage)
-    for command, arguments in commands:
+    for command, arguments in commands[:2]:
         arguments = ["none" if each == "data" else each for each in arguments]
         yield Row(f"{command}: no data set", arguments, ("none", "not a data set"))
 
 
-ROWS = [*_groups(), *_pairs(), *_models(), *_data_sets()]
+def _mining() -> Iterator[Row]:
+    """What a data set of mined negatives cannot be made of."""
+    mine = DATA_READERS["negatives"]
+    for value in ("nan", "inf", "-1", "no"):
+        message = ("margin",)
+        yield Row(f"negatives: a margin of {value}", [*mine, f"--margin={value}"], message)
+    yield Row("negatives: no negatives for a group", [*mine, "--per-group=0"], ("per-group",))
+    inside = ["negatives", "run", *mine[2:]]
+    yield Row("negatives: a run for a model", inside, ("run", "its model is run/best"))
+    missing = [*mine, "--texts", "none.txt"]
+    yield Row("negatives: no such texts", missing, ("none.txt", "no such file"))
+    yield Row(
+        "negatives: shards alone",
+        mine,
+        ("data", "not a data set"),
+        lambda place: (place / "data/manifest.json").unlink(),
+    )
+    for name in ("data", "./data/", "run/../data"):
+        itself = ["negatives", "model", "data", "--output", name, "--fresh"]
+        yield Row(f"negatives: {name} as input and output", itself, ("is the input too",))
+    again = manifest_with(options={"mined": {}})
+    yield Row("negatives: of mined ones", mine, ("data", "were mined already"), again)
+    one = put("one.json", '{"0": ["a", "b"]}')
+    full = put("full.jsonl", '{"id": 1, "texts": ["a", "b"], "negatives": ["c"]}\n')
+    enough = ["negatives", "model", "full.jsonl", "--output", "new"]
+    yield Row("negatives: enough of them", enough, ("full.jsonl: every group", "--per-group"), full)
+    alone = ["negatives", "model", "one.json", "--output", "new"]
+    yield Row("negatives: one group", alone, ("one.json: no group gets a negative",), one)
+
+
+ROWS = [*_groups(), *_mining(), *_pairs(), *_models(), *_data_sets()]

@@ -162,6 +162,7 @@ def _outputs() -> Iterator[Row]:
         "vectors": ["vectors", "groups.json", "--dim", "2", "--output"],
         "evaluate": ["evaluate", "model", "dev.tsv", "--json"],
         "shard": ["shard", "groups.json", "--output"],
+        "negatives": ["negatives", "model", "data", "--output"],
         "train": [*TRAIN, *SMALL, "--run"],
         "tune": [*TUNE, "--run"],
     }
@@ -205,6 +206,7 @@ def _jobs() -> Iterator[Row]:
         "tune": ["tune", "--data", "/d", "--dev", "dev.tsv", "--run", "out"],
         "vectors": ["vectors", "groups.json", "--output", "out"],
         "encode": ["encode", "/model", "texts.txt", "--output=out"],
+        "negatives": ["negatives", "/model", "/d", "--output", "out"],
         "evaluate": ["evaluate", "/model", "dev.tsv", "--json", "out"],
     }
     for command, arguments in commands.items():
