@@ -155,9 +155,6 @@ def negatives(
         )
     for each in mined.examples:
         print(f"  {each.similarity:.4f}  {shorten(each.text)}  |  {shorten(each.negative)}")
-    print(
-        "  train on them with --set loss.ranking=0: they are not to be ranked (docs/negatives.md)"
-    )
     for note in notes:
         print(note)
 

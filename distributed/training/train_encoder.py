@@ -1,6 +1,5 @@
 """Train an encoder on Ray, in one call from Python."""
 
-from collections.abc import Iterable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ def train(
     run: str | Path | None = None,
     *,
     init: str | Path | None = None,
-    teacher: str | Path | Iterable[str | Path] = (),
     workers: int | str | tuple[int, int] | None = None,
     existing: Existing = "refuse",
     execution: Execution | None = None,
@@ -42,13 +40,13 @@ def train(
         run: as in `siamese.train`. On several nodes it must be on storage that they share, or a
             URI.
         init: as in `siamese.train`; read here, so it need not be on shared storage.
-        teacher: as in `siamese.train`; every worker reads its folder.
         workers: how many, or at least and at most: 2, "2:4" or (2, 4). None: those of
             `execution`, or 1.
         existing: as in `siamese.train`.
         execution: how the run is carried out.
         **options: fields of `Execution`, such as `gpus_per_worker=1`, in the place of those of
-            `execution`; `evaluator`, `trackers` and settings of the recipe, as in `siamese.train`.
+            `execution`; `teacher` (every worker reads its folder), `evaluator`, `trackers` and
+            settings of the recipe, as in `siamese.train`.
 
     Returns:
         The encoder of the best epoch.
@@ -70,7 +68,7 @@ def train(
     if not execution.workers[1]:
         raise UserError("distributed.train needs workers. Without them, call siamese.train.")
     parts = parts_of(options.pop("evaluator", None), options.pop("trackers", None), options)
-    material = Material(groups, dev, init, teachers_of(teacher))
+    material = Material(groups, dev, init, teachers_of(options.pop("teacher", ())))
     return train_at(OnRay(execution), material, recipe_of(recipe, options), run, existing, parts)
 
 

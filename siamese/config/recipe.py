@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from siamese.config.fitting import problems_between
 from siamese.config.metrics import METRICS
 from siamese.config.parts import part_names
 from siamese.config.yaml_files import nearest
@@ -258,46 +259,19 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _settings_fit_together(self) -> "Recipe":
-        problems = []
-        if self.sampling.method == "notebook" and self.loss.hard_negatives:
-            problems.append(
-                "loss.hard_negatives must be 0 with sampling.method=notebook, whose rows are "
-                "two texts joined"
-            )
-        ranks = "loss.name=cosent" if self.loss.name == "cosent" else "loss.ranking"
-        if (self.loss.ranking or self.loss.name == "cosent") and not self.loss.hard_negatives:
-            problems.append(
-                f"{ranks} compares with labelled negatives: set loss.hard_negatives to 1 or more"
-            )
-        if self.loss.ranking and self.loss.name == "cosent":
-            problems.append(
-                "loss.ranking adds CoSENT to another loss: set it to 0 with loss.name=cosent"
-            )
-        if self.sampling.unlabelled and not self.uses_teacher:
-            problems.append(
-                "sampling.unlabelled draws texts to follow a teacher on: set loss.distillation, or "
-                "loss.name=distillation"
-            )
-        if self.training.teacher_epochs and not self.loss.distillation:
-            problems.append("training.teacher_epochs follow a teacher: set loss.distillation")
-        if self.training.teacher_epochs >= self.training.epochs:
-            problems.append(
-                "training.teacher_epochs must be fewer than training.epochs; to follow a teacher "
-                "and nothing else, set loss.name=distillation"
-            )
-        if self.encoder.vectors == "none" and not self.encoder.train_embeddings:
-            problems.append(
-                "encoder.train_embeddings=false needs vectors: set encoder.vectors to a word2vec "
-                "file or to train"
-            )
-        if problems:
+        if problems := problems_between(self):
             raise ValueError("\n  ".join(problems))
         return self
 
     @property
     def uses_teacher(self) -> bool:
-        """Say whether the loss follows a teacher."""
-        return self.loss.distillation > 0 or self.loss.name == "distillation"
+        """Say whether some epoch follows a teacher."""
+        return self.follows_teacher(0)
+
+    def follows_teacher(self, epoch: int) -> bool:
+        """Say whether an epoch, from 0, follows a teacher: alone or beside another loss."""
+        by_loss = self.loss.distillation > 0 or self.loss.name == "distillation"
+        return by_loss or epoch < self.training.teacher_epochs
 
     def to_yaml(self) -> str:
         """The whole recipe as YAML, defaults included; `load_recipe` reads it back."""

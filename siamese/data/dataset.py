@@ -49,6 +49,7 @@ class TrainingData:
         negatives: the number of hard negatives of all groups.
         texts_read: texts read, those that were later folded or dropped included.
         hash: changes when the data do.
+        mined: whether hard negatives were mined with a model, which are not labelled.
     """
 
     groups: Sequence[Group]
@@ -60,6 +61,7 @@ class TrainingData:
     negatives: int
     texts_read: int
     hash: str
+    mined: bool = False
 
     @property
     def multi_text_groups(self) -> int:

@@ -75,7 +75,9 @@ def sample_rows(
     others_noise = np.zeros(0, np.uint32)
     if hard_negatives:
         others, others_noise = _draw_others(data, sampling, position)
-    pairs, grades = _labelled([pair for _, pair in drawn], others, negatives_of)
+    # Negatives that were mined are columns, and no labels to rank by.
+    ranked = 0 * negatives_of if data.mined else negatives_of
+    pairs, grades = _labelled([pair for _, pair in drawn], others, ranked)
     return Rows(
         first=[pair.text1 for _, pair in drawn],
         second=[pair.text2 for _, pair in drawn],
@@ -220,7 +222,7 @@ def _labelled(
     Args:
         positive: a pair of each group `[B]`.
         others: the other pairs `[N]`.
-        negatives: the number of hard negatives of each group `[B]`.
+        negatives: the number of hard negatives of each group that are labelled `[B]`.
     """
     groups, count = len(positive), len(others)
     of_group = np.repeat(np.arange(groups), negatives)

