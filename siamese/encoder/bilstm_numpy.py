@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from siamese.config.recipe import Pooling
+from siamese.config.encoder_sections import Pooling
 from siamese.encoder.row_products import ROWS, RowProducts, whole_blocks
 from siamese.encoder.weights import Layer, Weights, heads_of
 

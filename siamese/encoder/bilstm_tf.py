@@ -18,7 +18,8 @@ The layers hold the weights, and a GPU runs them as they are (cuDNN). Without gr
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from siamese.config.recipe import Encoder, Pooling
+from siamese.config.encoder_sections import Pooling
+from siamese.config.recipe import Encoder
 from siamese.encoder.keras_tf import keras, tf
 from siamese.encoder.lstm_gradient import recurrence
 from siamese.encoder.weights import heads_of

@@ -10,7 +10,7 @@ joined to it, and a traditional character that stands for several becomes the co
 import unicodedata
 from functools import lru_cache
 
-from siamese.config.recipe import Normalization
+from siamese.config.encoder_sections import Normalization
 from siamese.errors import UserError
 
 # Where Unicode has characters with another form (NFKC): none is ASCII or lies beyond.

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from siamese.config.recipe import Normalization
+from siamese.config.encoder_sections import Normalization
 from siamese.errors import UserError
 from siamese.storage.atomic import read_json, write_json
 from siamese.text.normalization import usual_forms

@@ -36,16 +36,19 @@ OTHER = {
     "loss.hard_negatives": 2,
     "loss.ranking": 0.7,
     "loss.ranking_scale": 21,
+    "loss.distillation": 3.0,
     "loss.options": {"margin": 0.3},
     "sampling.batch_groups": 129,
     "sampling.micro_batch_groups": 16,
     "sampling.method": "notebook",
+    "sampling.unlabelled": 64,
     "optimizer.learning_rate": 0.0021,
     "optimizer.warmup_steps": 1,
     "optimizer.decay": "constant",
     "optimizer.clip_norm": 2,
     "training.epochs": 99,
     "training.patience": None,
+    "training.teacher_epochs": 2,
     "evaluation.similarity": "notebook",
     "evaluation.metric": "f1",
     "evaluation.threshold": 0.8,
@@ -58,6 +61,7 @@ def changing(key: str) -> list[str]:
         "loss.name": ["loss.ranking=0"],
         "sampling.method": ["loss.hard_negatives=0", "loss.ranking=0"],
         "encoder.train_embeddings": ["encoder.vectors=train"],
+        "sampling.unlabelled": ["training.teacher_epochs=1"],
     }
     return [*needed.get(key, []), f"{key}={yaml.safe_dump(OTHER[key], width=99)}"]
 
@@ -332,7 +336,7 @@ class TestMistakes:
 
     def test_an_unknown_key_that_is_near_to_none_names_all(self):
         message = refusal("default", ["loss.qqqqq=1"])
-        keys = "name, scale, hard_negatives, ranking, ranking_scale, options"
+        keys = "name, scale, hard_negatives, ranking, ranking_scale, distillation, options"
         assert f"loss.qqqqq: unknown key; one of {keys}?" in message
 
     @pytest.mark.parametrize(
@@ -350,6 +354,10 @@ class TestMistakes:
                 ["loss.hard_negatives=1", "loss.ranking=1", "loss.name=cosent"],
                 ["loss.ranking adds CoSENT", "set it to 0"],
             ),
+            (
+                ["training.epochs=3", "training.teacher_epochs=3"],
+                ["training.teacher_epochs must be fewer", "loss.name=distillation"],
+            ),
         ],
     )
     def test_settings_that_do_not_fit_together(self, overrides, fragments):
@@ -357,8 +365,21 @@ class TestMistakes:
         assert [fragment for fragment in fragments if fragment not in message] == []
         for override in overrides:
             needed = {"loss.ranking=1": 1, "loss.name=cosent": 1}.get(override, 0)
-            ready = [f"loss.hard_negatives={needed}", "loss.ranking=0"]
+            ready = [f"loss.hard_negatives={needed}", "loss.ranking=0", "encoder.vectors=train"]
             load_recipe("fast", [*ready, override])
+
+    def test_unlabelled_texts_need_a_teacher(self):
+        message = refusal("fast", ["sampling.unlabelled=16"])
+        assert "sampling.unlabelled draws texts to follow a teacher on: set" in message
+        for follows in ("training.teacher_epochs=2", "loss.distillation=1"):
+            assert load_recipe("fast", ["sampling.unlabelled=16", follows]).uses_teacher
+        assert "multiple of 8" in refusal("distilled", ["sampling.unlabelled=12"])
+
+    def test_an_epoch_follows_the_teacher_at_first_or_always(self):
+        first = load_recipe("distilled", ["training.teacher_epochs=2"])
+        assert [first.follows_teacher(epoch) for epoch in range(4)] == [True, True, False, False]
+        always = load_recipe("fast", ["loss.distillation=1"])
+        assert always.follows_teacher(99) and not load_recipe("default").uses_teacher
 
     def test_cosent_needs_labelled_negatives(self):
         for override in ("loss.ranking=1", "loss.name=cosent"):
