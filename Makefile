@@ -9,7 +9,7 @@ OUT := quickstart
 quickstart: .venv/installed
 	$(BIN)/siamese shard $(SAMPLE)/df_train.json --output $(OUT)/data --fresh
 	$(BIN)/siamese train --data $(OUT)/data --dev $(SAMPLE)/df_dev.txt --run $(OUT)/run --fresh \
-	    --recipe fast --set encoder.vectors=$(SAMPLE)/token_vec_64.txt --set training.epochs=60
+	    --recipe fast
 	$(BIN)/siamese evaluate $(OUT)/run/best $(SAMPLE)/df_test.txt --json $(OUT)/test.json
 	$(BIN)/siamese report $(OUT)/run
 	$(BIN)/python $(SAMPLE)/examples.py $(OUT)/run/best

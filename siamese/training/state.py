@@ -84,7 +84,7 @@ def build_state(
             each,
             cached=recipe.sampling.micro_batch_groups is not None,
         )
-        for each in (loss or build_loss(recipe.loss), Distillation())
+        for each in (loss or build_loss(recipe.loss), Distillation(recipe.loss.scale))
     )
     encoder = SentenceEncoder.of_model(model, prepared.vocabulary, recipe)
     return TrainingState(

@@ -233,9 +233,9 @@ def test_distillation_is_the_mean_distance_from_the_teacher_where_it_knows_the_t
     teacher = np.zeros((len(batch.column_keys), 5), np.float32)
     known = [0, 2, 3, 6]
     teacher[known] = unit(rng.normal(size=(4, 5)))
-    loss = Distillation()(inputs(tf.constant(embeddings), batch._replace(teacher=teacher)))
+    loss = Distillation(3.0)(inputs(tf.constant(embeddings), batch._replace(teacher=teacher)))
     z = unit(embeddings)
-    assert float(loss) == pytest.approx(np.mean([1 - z[n] @ teacher[n] for n in known]), rel=1e-5)
+    assert float(loss) == pytest.approx(3 * np.mean([1 - z[n] @ teacher[n] for n in known]), rel=1e-5)
 
 
 def test_distillation_is_nothing_where_the_student_agrees_or_the_teacher_knows_nothing() -> None:
@@ -243,9 +243,9 @@ def test_distillation_is_nothing_where_the_student_agrees_or_the_teacher_knows_n
     batch = batch_arrays(rows, hard_negatives=0)
     z = np.random.default_rng(6).normal(size=(len(rows.texts), 4)).astype(np.float32)
     agreeing = inputs(tf.constant(z), batch._replace(teacher=unit(z)))
-    assert float(Distillation()(agreeing)) == pytest.approx(0, abs=1e-6)
+    assert float(Distillation(3.0)(agreeing)) == pytest.approx(0, abs=1e-6)
     nothing = inputs(tf.constant(z), batch._replace(teacher=np.zeros_like(z)))
-    assert float(Distillation()(nothing)) == 0
+    assert float(Distillation(3.0)(nothing)) == 0
 
 
 @pytest.mark.parametrize("groups_at_once", [7, 50])
@@ -285,7 +285,7 @@ def test_a_recipe_names_the_loss_and_adds_cosent() -> None:
     assert both == pytest.approx(alone + 0.25 * ranking, rel=1e-6)
     teacher = np.random.default_rng(2).normal(size=(len(batch.column_keys), 4)).astype(np.float32)
     batch = batch._replace(teacher=teacher)
-    taught = float(Distillation()(inputs(z, batch)))
+    taught = float(Distillation(15)(inputs(z, batch)))
     three = value(scale=15, ranking=0.25, ranking_scale=7, distillation=2)
     assert three == pytest.approx(alone + 0.25 * ranking + 2 * taught, rel=1e-5)
 

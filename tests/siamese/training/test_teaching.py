@@ -38,7 +38,7 @@ def folder(tmp_path):
 
 
 def recipe(*settings: str):
-    return load_recipe("fast", [*TINY, "loss.distillation=20", *settings])
+    return load_recipe("fast", [*TINY, "loss.distillation=1", *settings])
 
 
 def test_a_recipe_that_follows_a_teacher_needs_one_and_one_that_does_not_takes_none() -> None:
@@ -84,7 +84,7 @@ def own_teacher(folder) -> str:
 
 def test_a_student_follows_a_teacher_that_is_asked_about_the_data(tmp_path) -> None:
     teacher = own_teacher(tmp_path / "teacher")
-    settings = recipe("loss.distillation=50", "training.epochs=20", "optimizer.learning_rate=0.02")
+    settings = recipe("loss.distillation=5", "training.epochs=20", "optimizer.learning_rate=0.02")
     students = [
         siamese.train(GROUPS, PAIRS, each, tmp_path / name, teacher=names)
         for name, each, names in (
