@@ -14,9 +14,10 @@ from distributed.sweep.trial_log import FAILED
 from distributed.sweep.trials import Trials
 from siamese.config.metrics import metric_of
 from siamese.data.in_memory import pairs_of
-from siamese.errors import RunError
+from siamese.errors import RunError, UserError
 from siamese.storage.filesystem import absolute
 from siamese.storage.ownership import owning
+from siamese.training.batches import NO_TEACHER
 from siamese.training.checkpoint import newest_checkpoint, step_of
 from siamese.training.execution import Execution
 from siamese.training.preparation import print_data, read_data
@@ -83,6 +84,8 @@ def _tune(
     afterwards: Afterwards,
 ) -> str:
     """Search in a folder that this process owns."""
+    if sweep.recipe.uses_teacher:
+        raise UserError(NO_TEACHER)
     folder = SweepFolder(run)
     folder.check(existing)
     higher = metric_of(sweep.metric).higher_is_better

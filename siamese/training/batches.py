@@ -12,10 +12,16 @@ from siamese.data.dataset import TrainingData
 from siamese.data.rows import Position
 from siamese.data.sampling import sample_rows, steps_per_epoch
 from siamese.data.unlabelled import with_unlabelled
+from siamese.errors import UserError
 from siamese.text.vocabulary import Vocabulary
 
 # Batches that are made while one is trained on.
 AHEAD = 2
+NO_TEACHER = (
+    "the recipe follows a teacher, which only `siamese train --teacher` can. Set "
+    "training.teacher_epochs=0, loss.distillation=0 and sampling.unlabelled=0; or train with a "
+    "teacher first, and go on from that model with --init."
+)
 
 
 class Batches:
@@ -28,6 +34,9 @@ class Batches:
         rank: of this worker, from 0.
         world_size: the number of workers.
         teacher: of the run; None: there is none.
+
+    Raises:
+        UserError: the recipe follows a teacher, and there is none.
     """
 
     def __init__(
@@ -39,6 +48,8 @@ class Batches:
         world_size: int,
         teacher: Teacher | None = None,
     ) -> None:
+        if recipe.uses_teacher and teacher is None:
+            raise UserError(NO_TEACHER)
         self._recipe = recipe
         self._data = data
         self._vocabulary = vocabulary

@@ -235,7 +235,9 @@ def test_distillation_is_the_mean_distance_from_the_teacher_where_it_knows_the_t
     teacher[known] = unit(rng.normal(size=(4, 5)))
     loss = Distillation(3.0)(inputs(tf.constant(embeddings), batch._replace(teacher=teacher)))
     z = unit(embeddings)
-    assert float(loss) == pytest.approx(3 * np.mean([1 - z[n] @ teacher[n] for n in known]), rel=1e-5)
+    assert float(loss) == pytest.approx(
+        3 * np.mean([1 - z[n] @ teacher[n] for n in known]), rel=1e-5
+    )
 
 
 def test_distillation_is_nothing_where_the_student_agrees_or_the_teacher_knows_nothing() -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tiny_run import DATA, PAIRS, TINY
+from tiny_run import DATA, PAIRS, TINY, run_in
 
 import siamese
 from siamese.config.loading import load_recipe
@@ -115,3 +115,8 @@ def test_a_run_goes_on_with_its_teacher_only(tmp_path, folder) -> None:
         siamese.train(GROUPS, PAIRS, few, run, teacher=folder(5), existing="resume")
     again = siamese.train(GROUPS, PAIRS, few, run, teacher=made, existing="resume")
     assert again.metrics["epoch"] == 1
+
+
+def test_where_no_teacher_can_be_given_a_recipe_that_follows_one_is_refused(tmp_path) -> None:
+    with pytest.raises(UserError, match=r"follows a teacher, which only `siamese train --teacher`"):
+        run_in(tmp_path / "run", "training.teacher_epochs=1")
