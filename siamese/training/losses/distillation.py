@@ -9,10 +9,10 @@ class Distillation:
     """Draws each text's embedding in the direction of the teacher's vector.
 
     `scale * (1 - cosine)` of the embedding and the vector, a mean over those texts of all replicas
-    that the teacher knows. The vectors come centred and in as many dimensions as the student has (see
-    `siamese.training.teaching`); any rotation of them would do as well, since the student learns
-    it, so that what is followed is how texts lie to each other. A batch that has no such text has a
-    loss of 0.
+    that the teacher knows. The vectors come centred and in as many dimensions as the student has
+    (see `siamese.training.teaching`); any rotation of them would do as well, since the student
+    learns it, so that what is followed is how texts lie to each other. A batch that has no such
+    text has a loss of 0.
 
     Data: a folder of `siamese teach` (`--teacher`), of the data set's texts and of unlabelled ones
     (`sampling.unlabelled`).

@@ -82,7 +82,7 @@ def test_hard_negatives_are_drawn_of_groups_that_have_them_only(graded):
     data, _ = read_shards(graded)
     for step in range(9):
         rows = sample_rows(data, Sampling(batch_groups=4), 1, Position(1, step // 3, step % 3))
-        assert {text[0] for text in rows.single_texts} <= {"c", "d"}
+        assert {text[0] for text in rows.others} <= {"c", "d"}
 
 
 def test_a_group_without_a_labelled_positive_counts_what_joins_it(tmp_path):
