@@ -1,7 +1,7 @@
 """What a loss is: what it is given, what it returns, and how a recipe chooses it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from siamese.config import recipe
@@ -147,8 +147,12 @@ def replica_inputs(embeddings: tf.Tensor, *arrays: tf.Tensor) -> LossInputs:
         # An argument of a function has no device, which `all_gather` asks for.
         return replica.all_gather(tf.identity(values), axis=0)
 
-    number, count = replica.replica_id_in_sync_group, replica.num_replicas_in_sync
-    return LossInputs(embeddings, *arrays, number, count, gather)
+    return replace(
+        LossInputs(embeddings, *arrays),
+        replica=replica.replica_id_in_sync_group,
+        replicas=replica.num_replicas_in_sync,
+        gather=gather,
+    )
 
 
 def build_loss(settings: recipe.Loss) -> Loss:
