@@ -20,6 +20,9 @@ SETTINGS = (
     "encoder.lstm_units=[16]",
     "encoder.dropout=0.2",
     "sampling.batch_groups=4",
+    "sampling.method=pairs",
+    "loss.hard_negatives=0",
+    "loss.ranking=0",
     "training.epochs=2",
     "training.patience=null",
 )

@@ -157,6 +157,7 @@ def test_a_run_prints_its_progress_and_nothing_else(undisturbed) -> None:
     lines = undisturbed.with_suffix(".log").read_text().splitlines()
     kinds = (
         "658 groups, 4,405 texts; ",
+        "71 of 750 different development texts ",
         "1 node, ",
         "training on CPU: ",
         "no dashboard: ",  # of the tests' cluster
