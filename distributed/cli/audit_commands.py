@@ -4,7 +4,16 @@ from typing import Annotated
 
 import typer
 
-from distributed.cli.options import RESOURCES, RESULTS, WHAT, Encoding, Settings, Verbose
+from distributed.cli.options import (
+    RESOURCES,
+    RESULTS,
+    WHAT,
+    CpusPerWorker,
+    Encoding,
+    GpusPerWorker,
+    Settings,
+    Verbose,
+)
 
 
 def audit(
@@ -65,15 +74,8 @@ def audit(
             rich_help_panel=RESOURCES,
         ),
     ] = 0,
-    gpus_per_worker: Annotated[
-        float,
-        typer.Option(
-            help="a whole GPU or a fraction of one", min=0, max=1, rich_help_panel=RESOURCES
-        ),
-    ] = 0,
-    cpus_per_worker: Annotated[
-        float, typer.Option(help="reserved, and used", min=0.1, rich_help_panel=RESOURCES)
-    ] = 1,
+    gpus_per_worker: GpusPerWorker = 0,
+    cpus_per_worker: CpusPerWorker = 1,
     fresh: Annotated[
         bool,
         typer.Option("--fresh", help="replace what is there", rich_help_panel=RESULTS),

@@ -49,6 +49,13 @@ Init = Annotated[
         rich_help_panel=WHAT,
     ),
 ]
+GpusPerWorker = Annotated[
+    float,
+    typer.Option(help="a whole GPU or a fraction of one", min=0, max=1, rich_help_panel=RESOURCES),
+]
+CpusPerWorker = Annotated[
+    float, typer.Option(help="reserved, and used", min=0.1, rich_help_panel=RESOURCES)
+]
 GpuMemory = Annotated[
     int | None,
     typer.Option(help="cap on each worker's GPU memory, in MiB", min=1, rich_help_panel=RESOURCES),

@@ -9,7 +9,9 @@ from distributed.cli.options import (
     RESOURCES,
     RESULTS,
     WHAT,
+    CpusPerWorker,
     Encoding,
+    GpusPerWorker,
     Inputs,
     Verbose,
     existing,
@@ -44,15 +46,8 @@ def teach(
             rich_help_panel=RESOURCES,
         ),
     ] = 0,
-    gpus_per_worker: Annotated[
-        float,
-        typer.Option(
-            help="a whole GPU or a fraction of one", min=0, max=1, rich_help_panel=RESOURCES
-        ),
-    ] = 0,
-    cpus_per_worker: Annotated[
-        float, typer.Option(help="reserved, and used", min=0.1, rich_help_panel=RESOURCES)
-    ] = 1,
+    gpus_per_worker: GpusPerWorker = 0,
+    cpus_per_worker: CpusPerWorker = 1,
     resume: Annotated[
         bool,
         typer.Option(

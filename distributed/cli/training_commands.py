@@ -9,10 +9,12 @@ from distributed.cli.options import (
     RESOURCES,
     RESULTS,
     WHAT,
+    CpusPerWorker,
     Data,
     Encoding,
     Fresh,
     GpuMemory,
+    GpusPerWorker,
     Init,
     Recipe,
     Resume,
@@ -59,15 +61,8 @@ def train(
             rich_help_panel=RESOURCES,
         ),
     ] = "0",
-    gpus_per_worker: Annotated[
-        float,
-        typer.Option(
-            help="a whole GPU or a fraction of one", min=0, max=1, rich_help_panel=RESOURCES
-        ),
-    ] = 0,
-    cpus_per_worker: Annotated[
-        float, typer.Option(help="reserved, and used", min=0.1, rich_help_panel=RESOURCES)
-    ] = 1,
+    gpus_per_worker: GpusPerWorker = 0,
+    cpus_per_worker: CpusPerWorker = 1,
     gpu_memory_mb: GpuMemory = None,
     checkpoint_steps: Annotated[
         int,

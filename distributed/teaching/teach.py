@@ -1,17 +1,15 @@
 """`siamese teach`: ask a teacher about texts, in this process or in actors of Ray Data."""
 
 import logging
-import os
-import sys
-import tempfile
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, cast
 
 import numpy as np
 
 from siamese.errors import RunError, UserError, in_words
+from siamese.standard_error import holding_back
 from siamese.teaching.teach import Encode, Existing, encode_here
 from siamese.teaching.teach import teach as teach_here
 from siamese.teaching.teacher import Teacher, load_teacher, unit_vectors
@@ -103,7 +101,7 @@ def _rows(
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     need = resources_of(execution)
     items = [{"number": number, "texts": texts} for number, texts in parts]
-    with _unheard(b"has constructor arguments in the object store"):
+    with holding_back(re.compile(rb"has constructor arguments in the object store")):
         # Ray says this once, of the first actor that it may restart with arguments. All actors of
         # Ray Data are such (ray#53727), so it says it of this one.
         tries: Any = ray.remote(num_cpus=0, max_restarts=-1)(_Tries).remote(ray.put({}))
@@ -117,24 +115,6 @@ def _rows(
     )
     rows.context.enable_progress_bars = False
     yield from rows.iter_rows()
-
-
-@contextmanager
-def _unheard(words: bytes) -> Iterator[None]:
-    """Hold back what is written to file descriptor 2, then let through all but lines with words."""
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as held:
-        real = os.dup(2)
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(real, 2)
-            held.seek(0)
-            for line in held:
-                if words not in line:
-                    os.write(2, line)
-            os.close(real)
 
 
 class _Tries:

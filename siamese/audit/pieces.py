@@ -12,7 +12,7 @@ from siamese.data.cleaning import ReadingCounts, cleaned
 from siamese.data.group import Group
 from siamese.data.joining import joined_groups
 from siamese.data.pair import Pair
-from siamese.data.splitting import Piece
+from siamese.data.splitting import GroupsInMemory, Piece
 
 
 def pieces_of(labels: Labels, kept: np.ndarray, without: Collection[str], name: str) -> list[Piece]:
@@ -45,7 +45,7 @@ def pieces_of(labels: Labels, kept: np.ndarray, without: Collection[str], name: 
             given.append(Group(group.id, texts, tuple(negatives), tuple(pairs)))
     pieces: list[Piece] = []
     if given:
-        pieces.append(_Groups(name, given))
+        pieces.append(GroupsInMemory(name, given))
     if joined:
         pieces.append(_Pairs(name, joined, _new_prefix(given) if given else ""))
     return pieces
@@ -55,19 +55,6 @@ def _new_prefix(given: Sequence[Group]) -> str:
     """Return what the ids of joined groups begin with, and no id of the given ones does."""
     prefixes = ("pairs/" if n == 1 else f"pairs-{n}/" for n in count(1))
     return next(p for p in prefixes if not any(group.id.startswith(p) for group in given))
-
-
-@dataclass(frozen=True)
-class _Groups:
-    """A `splitting.Piece` of groups."""
-
-    name: str
-    groups: Sequence[Group]
-    size = 0
-    note = ""
-
-    def read(self, counts: ReadingCounts) -> Iterator[list[Group]]:
-        return cleaned(iter(self.groups), self.name, counts)
 
 
 @dataclass(frozen=True)

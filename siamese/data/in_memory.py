@@ -23,6 +23,7 @@ from siamese.data.pair_columns import PairColumns, checked_columns, holds_pairs
 from siamese.data.reading import read_pairs
 from siamese.data.sharding import make_data_set, write_data_set
 from siamese.data.shards import FIRST_SHARD, MANIFEST
+from siamese.data.splitting import GroupsInMemory
 from siamese.errors import UserError
 from siamese.storage.folder import Folder
 
@@ -86,19 +87,6 @@ def pairs_of(dev: Any) -> list[Pair]:
 
 
 @dataclass(frozen=True)
-class _GroupsInMemory:
-    """A `splitting.Piece` of groups."""
-
-    name: str
-    groups: Iterator[Group]
-    size = 0
-    note = ""
-
-    def read(self, counts: ReadingCounts) -> Iterator[list[Group]]:
-        return cleaned(self.groups, self.name, counts)
-
-
-@dataclass(frozen=True)
 class _PairsInMemory:
     """A `splitting.Piece` of labelled pairs."""
 
@@ -121,7 +109,7 @@ def _paths(source: Any) -> list[str]:
     return []
 
 
-def _piece(source: Any, name: str) -> _GroupsInMemory | _PairsInMemory:
+def _piece(source: Any, name: str) -> GroupsInMemory | _PairsInMemory:
     """Find out what an object holds.
 
     Args:
@@ -132,10 +120,10 @@ def _piece(source: Any, name: str) -> _GroupsInMemory | _PairsInMemory:
         columns = [str(column) for column in source.columns]
         if holds_pairs(columns):
             return _PairsInMemory(name, _pairs_of_frame(source, columns, name))
-        return _GroupsInMemory(name, _groups_of_frame(source, columns, name))
+        return GroupsInMemory(name, _groups_of_frame(source, columns, name))
     if isinstance(source, Mapping):
         groups = (checked_group(str(key), texts, (), lambda: name) for key, texts in source.items())
-        return _GroupsInMemory(name, groups)
+        return GroupsInMemory(name, groups)
     if not isinstance(source, Iterable):
         raise UserError(f"{name}: cannot be read from {shorten(source)}. {ACCEPTED}.")
     items = iter(source)
@@ -145,7 +133,7 @@ def _piece(source: Any, name: str) -> _GroupsInMemory | _PairsInMemory:
     items = chain([first], items)
     if isinstance(first, Pair) or (_is_triple(first) and not isinstance(first[2], str)):
         return _PairsInMemory(name, _pairs_of_items(items, name))
-    return _GroupsInMemory(name, _groups_of_items(items, name))
+    return GroupsInMemory(name, _groups_of_items(items, name))
 
 
 def _is_triple(item: Any) -> bool:

@@ -4,7 +4,7 @@ A file of groups is cut into the ranges that its format offers; small files shar
 labelled pairs are one piece, the last: joining them into groups needs every one of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import PurePosixPath
@@ -116,6 +116,25 @@ class PairFiles:
         return _with_prefix(
             cleaned(joined_groups(pairs, names, counts), names, counts), self.prefix
         )
+
+
+@dataclass(frozen=True)
+class GroupsInMemory:
+    """A `Piece` of groups that a program holds.
+
+    Attributes:
+        name: of them, for messages.
+        groups: each is yielded once.
+    """
+
+    name: str
+    groups: Iterable[Group]
+    size = 0
+    note = ""
+
+    def read(self, counts: ReadingCounts) -> Iterator[list[Group]]:
+        """Yield groups as `Piece.read` does."""
+        return cleaned(iter(self.groups), self.name, counts)
 
 
 def plan_pieces(

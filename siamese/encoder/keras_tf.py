@@ -3,9 +3,10 @@
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from siamese.standard_error import holding_back
 
 # What TensorFlow's C++ side writes to stderr when it is loaded, before its log level counts.
 _CHATTER = re.compile(
@@ -13,24 +14,6 @@ _CHATTER = re.compile(
     rb"|Unable to register cu|TF-TRT Warning|optimized to use available CPU instructions"
     rb"|To enable the following instructions"
 )
-
-
-@contextmanager
-def _without_chatter() -> Iterator[None]:
-    """Hold back what is written to file descriptor 2, then let through all but the known lines."""
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as held:
-        real = os.dup(2)
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(real, 2)
-            os.close(real)
-            held.seek(0)
-            for line in held:
-                if not _CHATTER.search(line):
-                    os.write(2, line)
 
 
 @contextmanager
@@ -54,7 +37,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 # cuDNN's LSTM would compute in TF32 on a GPU, whatever TensorFlow is told: embeddings 1e-4 off
 # those of a CPU, and no sooner (docs/benchmarks.md).
 os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
-with _without_chatter(), _without("matplotlib", "sklearn"):
+with holding_back(_CHATTER), _without("matplotlib", "sklearn"):
     import keras
     import tensorflow as tf
 

@@ -1,18 +1,18 @@
 """A data set, written anew with hard negatives that a model finds."""
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from siamese.data.cleaning import ReadingCounts, cleaned
+from siamese.data.cleaning import ReadingCounts
 from siamese.data.group import Group
 from siamese.data.reading import read_groups, read_texts
 from siamese.data.shard_output import check_output
 from siamese.data.sharding import ROWS_PER_SHARD, write_data_set
 from siamese.data.shards import FIRST_SHARD, MANIFEST, read_shards
+from siamese.data.splitting import GroupsInMemory
 from siamese.encoder.model_folder import MANIFEST as MODEL_MANIFEST
 from siamese.encoder.model_folder import check_model_folder, local_model
 from siamese.encoder.sentence_encoder import SentenceEncoder
@@ -89,7 +89,7 @@ def mine_data_set(
             f"{margin:g} allows, or may mean the same. Train the model longer, or give --texts."
         )
     write_data_set(
-        [_Groups(data, mined.groups)],
+        [GroupsInMemory(data, mined.groups)],
         data,
         output,
         rows_per_shard,
@@ -105,19 +105,6 @@ def mine_data_set(
             "mine"
         )
     return mined, notes
-
-
-@dataclass(frozen=True)
-class _Groups:
-    """A `splitting.Piece` of groups in memory."""
-
-    name: str
-    groups: list[Group]
-    size = 0
-    note = ""
-
-    def read(self, counts: ReadingCounts) -> Iterator[list[Group]]:
-        return cleaned(iter(self.groups), self.name, counts)
 
 
 def _check_other(output: str, data: str) -> None:

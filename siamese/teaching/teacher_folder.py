@@ -8,7 +8,7 @@ checksums of its own, so that what was begun can be gone on with.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -176,6 +176,12 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
     if not whole:
         raise UserError(f"{place / MANIFEST}: damaged. Run `siamese teach` again.")
     return manifest
+
+
+def hash_of(*manifests: Mapping[str, Any]) -> str:
+    """Return what changes with the texts or the vectors of teacher folders, in hexadecimal."""
+    checksums = [file["sha256"] for manifest in manifests for file in manifest["files"]]
+    return sha256(" ".join(checksums).encode()).hexdigest()
 
 
 def _is_count(value: Any) -> bool:

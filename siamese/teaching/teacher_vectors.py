@@ -1,17 +1,16 @@
 """What teachers say of texts, read from one or several teacher folders and held in memory."""
 
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from siamese.data.batching import hash_texts
 from siamese.errors import UserError
 from siamese.storage.folder import Folder
-from siamese.teaching.teacher_folder import read_manifest, read_part
+from siamese.teaching.teacher_folder import hash_of, read_manifest, read_part
 
 _AT_ONCE = 1 << 15
 
@@ -48,7 +47,7 @@ class TeacherVectors:
         for start in range(0, len(self), _AT_ONCE):
             total += self.raw[start : start + _AT_ONCE].sum(axis=0, dtype=np.float64)
         self._mean = (total / len(self)).astype(np.float32)
-        hashes = _hash(self._texts.to_numpy(zero_copy_only=False))
+        hashes = hash_texts(self._texts.to_numpy(zero_copy_only=False))
         self._order = np.argsort(hashes, kind="stable").astype(np.int32)
         self._hashes = hashes[self._order]
 
@@ -75,7 +74,7 @@ class TeacherVectors:
         """Return the position of each text, or -1 if no teacher was asked: int64 `[n]`."""
         values = np.empty(len(texts), object)
         values[:] = texts
-        hashes = _hash(values)
+        hashes = hash_texts(values)
         places = np.minimum(np.searchsorted(self._hashes, hashes), len(self) - 1)
         positions = np.where(self._hashes[places] == hashes, self._order[places], -1)
         found = np.flatnonzero(positions >= 0)
@@ -118,8 +117,7 @@ def read_teachers(folders: Sequence[str], verify: bool = True) -> TeacherVectors
         raise UserError("no teacher folder was given.")
     manifests = [read_manifest(folder) for folder in folders]
     read = [_read(Folder(f), m, verify) for f, m in zip(folders, manifests, strict=True)]
-    checksums = [file["sha256"] for manifest in manifests for file in manifest["files"]]
-    digest = sha256(" ".join(checksums).encode()).hexdigest()
+    digest = hash_of(*manifests)
     texts, vectors = read[0]
     if len(read) == 1:
         return TeacherVectors(texts, [vectors], digest)
@@ -158,8 +156,3 @@ def _read(
         texts.append(its_texts.cast(pa.large_string()))
         start = end
     return pa.concat_arrays(texts), vectors
-
-
-def _hash(texts: np.ndarray) -> np.ndarray:
-    """Hash texts so that every process gets the same: uint64, as many."""
-    return pd.util.hash_array(texts, categorize=False)

@@ -56,8 +56,6 @@ class Batches:
         self._rank = rank
         self._world_size = world_size
         self._teacher = teacher
-        # A loss of a user's own may follow one whatever the recipe says.
-        self._always = teacher is not None and not recipe.uses_teacher
         # Columns for negatives that no group has would be compared for nothing.
         has_any = data.negatives or sum(data.sizes.labelled_pairs()[1])
         self._hard_negatives = recipe.loss.hard_negatives if has_any else 0
@@ -72,7 +70,9 @@ class Batches:
         """
         position = Position(self._recipe.seed, epoch, step, self._rank, self._world_size)
         rows = sample_rows(self._data, self._recipe.sampling, self._hard_negatives, position)
-        teacher = self._teacher if self._follows_teacher(epoch) else None
+        # A teacher that the recipe never follows is for a loss of a user's own.
+        is_followed = self._recipe.follows_teacher(epoch) or not self._recipe.uses_teacher
+        teacher = self._teacher if is_followed else None
         if teacher and self._recipe.sampling.unlabelled:
             rows = with_unlabelled(rows, teacher, self._recipe.sampling.unlabelled, position)
         return make_batch(
@@ -83,9 +83,6 @@ class Batches:
             self._recipe.sampling.micro_batch_groups,
             teacher,
         )
-
-    def _follows_teacher(self, epoch: int) -> bool:
-        return self._always or self._recipe.follows_teacher(epoch)
 
     def of_epoch(self, epoch: int, first: int) -> Iterator[tuple[Batch, float]]:
         """Yield the batches of an epoch, each with the seconds that were spent waiting for it.

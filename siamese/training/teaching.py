@@ -12,7 +12,7 @@ from siamese.storage.folder import Folder
 from siamese.teaching.neighbourhoods import neighbourhoods
 from siamese.teaching.teach import teach
 from siamese.teaching.teacher import load_teacher
-from siamese.teaching.teacher_folder import is_teacher_folder
+from siamese.teaching.teacher_folder import hash_of, is_teacher_folder, read_manifest
 from siamese.teaching.teacher_vectors import TeacherVectors, read_teachers
 
 # Texts whose vectors say which directions a smaller student keeps.
@@ -91,7 +91,7 @@ def names_of(teachers: Sequence[str]) -> dict[str, list[str]]:
         UserError: one cannot be used.
     """
     names = [
-        read_teachers([each]).hash if is_teacher_folder(each) else load_teacher(each).name
+        hash_of(read_manifest(each)) if is_teacher_folder(each) else load_teacher(each).name
         for each in teachers
     ]
     return {"teachers": names} if names else {}

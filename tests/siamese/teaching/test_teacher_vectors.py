@@ -63,7 +63,9 @@ def test_a_text_that_was_not_taught_has_no_position_and_zeros(tmp_path) -> None:
 
 def test_texts_of_one_hash_are_told_apart(monkeypatch) -> None:
     monkeypatch.setattr(
-        siamese.teaching.teacher_vectors, "_hash", lambda texts: np.zeros(len(texts), np.uint64)
+        siamese.teaching.teacher_vectors,
+        "hash_texts",
+        lambda texts: np.zeros(len(texts), np.uint64),
     )
     vectors = TeacherVectors(["a"], [np.ones((1, 2), np.float16)])
     assert vectors.find(["b", "a"]).tolist() == [-1, 0]
