@@ -127,7 +127,7 @@ def make_batch(
     )
 
 
-def hash_texts(texts: Sequence[str]) -> np.ndarray:
+def hash_texts(texts: Sequence[str] | np.ndarray) -> np.ndarray:
     """Hash texts so that every process gets the same (Python's own hashes differ)."""
     values = np.empty(len(texts), object)
     values[:] = texts
