@@ -1,6 +1,7 @@
 """SentenceEncoder: what a user keeps, loads and calls."""
 
-import sys
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,7 @@ from siamese.encoder.model_folder import (
     write_model_folder,
 )
 from siamese.encoder.similarity import similarity_matrix
+from siamese.encoder.text_batches import batches_of, may_have_gpu
 from siamese.encoder.threads import cores, in_threads
 from siamese.encoder.weights import Weights, weights_of
 from siamese.text.vocabulary import Vocabulary
@@ -34,8 +36,6 @@ if TYPE_CHECKING:
 
 # Texts that a thread is worth.
 SMALLEST_SHARE = 32
-# Characters that are encoded at once, padding counted: each takes some KiB.
-MOST_CHARACTERS = 1 << 15
 
 
 class SentenceEncoder:
@@ -115,10 +115,32 @@ class SentenceEncoder:
         """Return the size of an embedding."""
         return self.weights.embedding_dim
 
+    @property
+    def fingerprint(self) -> str:
+        """Name what decides this encoder's embeddings and similarities, as a SHA-256 in hex.
+
+        Two encoders of the same weights, characters and settings of these have the same one,
+        whatever their threshold and wherever they are stored. An index keeps it, so that it is
+        never searched with another model.
+        """
+        recipe, vocabulary = self.recipe, self.vocabulary
+        settings = (
+            recipe.text.max_length,
+            vocabulary.normalize,
+            vocabulary.lowercase,
+            recipe.encoder.pooling,
+            recipe.evaluation.similarity,
+            "".join(vocabulary.characters),
+        )
+        of = hashlib.sha256(json.dumps(settings).encode())
+        for array in self.weights.flat():
+            of.update(np.ascontiguousarray(array))
+        return of.hexdigest()
+
     @cached_property
     def _on_gpu(self) -> Callable[[np.ndarray], np.ndarray] | None:
         """Build ids int32 `[batch, time]` -> embeddings `[batch, dim]`; None without a GPU."""
-        if not _may_have_gpu():
+        if not may_have_gpu():
             return None
         from siamese.encoder.keras_tf import tf
 
@@ -179,7 +201,7 @@ class SentenceEncoder:
         if not (on_gpu := self._on_gpu):
             # A share for each core, unless they are so few that starting threads takes longer.
             batch_size = min(batch_size, max(-(-len(order) // cores()), SMALLEST_SHARE))
-        batches = _batches(order, np.minimum(lengths, max_length), batch_size)
+        batches = batches_of(order, np.minimum(lengths, max_length), batch_size)
         embed = on_gpu or self._inference
 
         def encode_batch(rows: np.ndarray) -> int:
@@ -249,20 +271,3 @@ class SentenceEncoder:
         """
         with local_model(folder) as here:
             return cls(*read_model_folder(here))
-
-
-def _batches(order: np.ndarray, lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
-    """Cut rows in the order of rising length into batches: fewer rows where they are long."""
-    batches = []
-    while len(order):
-        rows = order[:batch_size]
-        rows = rows[: max(MOST_CHARACTERS // lengths[rows[-1]], 1)]
-        batches.append(rows)
-        order = order[len(rows) :]
-    return batches
-
-
-def _may_have_gpu() -> bool:
-    """Guess whether TensorFlow, which takes seconds to import, would find a GPU."""
-    drivers = ("/dev/nvidiactl", "/dev/dxg")  # the second one: Windows' subsystem for Linux
-    return "tensorflow" in sys.modules or any(Path(driver).exists() for driver in drivers)
