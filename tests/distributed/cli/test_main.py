@@ -103,7 +103,7 @@ def test_evaluate_finds_the_threshold_for_a_precision_or_a_recall(folder, capsys
     found = json.loads(file.read_text())
     ends = [f"{name}_{end}" for name in ("threshold", "precision", "recall") for end in LOW_HIGH]
     assert list(found) == [*METRICS, *ends]
-    assert found["precision"] >= 0.8
+    assert found["precision"] >= 0.4
     assert found["precision_low"] < found["precision"] < found["precision_high"]
     assert f"threshold {found['threshold']:.4f} (95 %: " in capsys.readouterr().out
     siamese("evaluate", model, DEV, "--recall", 0.95, "--json", file)
