@@ -12,10 +12,10 @@ from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.errors import UserError
 from siamese.search.arguments import checked_ids, checked_k, checked_queries, checked_threshold
 from siamese.search.change import Change
+from siamese.search.encoder_of_index import check_encoder, encoder_of, remembered_encoder
 from siamese.search.entry import Entry, checked_entries
 from siamese.search.index_folder import FILE, MANIFEST, IndexFolder, Manifest
 from siamese.search.state import State, open_state
-from siamese.storage.filesystem import absolute
 from siamese.storage.ownership import MARKS, owning
 
 
@@ -59,7 +59,7 @@ class Index:
         self.encoder = encoder
         self._folder = folder
         self._state = open_state(folder)
-        _check_encoder(self.location, self._state.manifest, encoder)
+        check_encoder(self.location, self._state.manifest, encoder)
 
     @classmethod
     def build(
@@ -86,7 +86,7 @@ class Index:
             UserError: an entry or the model cannot be used, an id occurs twice, there is no entry,
                 or `output` is in the way.
         """
-        encoder, model = _encoder_of(encoder)
+        encoder, model = encoder_of(encoder)
         least = checked_threshold(
             encoder.threshold if threshold is None else threshold, -sys.float_info.max
         )
@@ -126,8 +126,8 @@ class Index:
         """
         folder = IndexFolder(location)
         if encoder is None:
-            encoder = _remembered(folder)
-        return cls(folder, _encoder_of(encoder)[0])
+            encoder = remembered_encoder(folder)
+        return cls(folder, encoder_of(encoder)[0])
 
     def __len__(self) -> int:
         return len(self._state)
@@ -156,7 +156,7 @@ class Index:
         if self._folder.version() == self.version:
             return False
         state = open_state(self._folder, self._state)
-        _check_encoder(self.location, state.manifest, self.encoder)
+        check_encoder(self.location, state.manifest, self.encoder)
         self._state = state
         return True
 
@@ -238,42 +238,6 @@ class Index:
                 yield change
                 self._folder.commit(change.manifest(), old)
             self._state = open_state(self._folder, self._state)
-
-
-def _encoder_of(
-    encoder: SentenceEncoder | str | Path,
-) -> tuple[SentenceEncoder, str | None]:
-    """Return the encoder, and where its model is, if that is said."""
-    if isinstance(encoder, SentenceEncoder):
-        return encoder, None
-    return SentenceEncoder.load(encoder), absolute(str(encoder))
-
-
-def _remembered(folder: IndexFolder) -> SentenceEncoder:
-    """Load the model that an index remembers."""
-    model = folder.read().model
-    if model is None:
-        raise UserError(
-            f"{folder.location}: does not say where its model is. Give the model that it was built "
-            "with (--model; in Python, encoder)."
-        )
-    try:
-        return SentenceEncoder.load(model)
-    except UserError as error:
-        raise UserError(
-            f"{folder.location}: its model cannot be used: {error} If it is elsewhere now, say "
-            "where (--model; in Python, encoder)."
-        ) from None
-
-
-def _check_encoder(location: str, manifest: Manifest, encoder: SentenceEncoder) -> None:
-    """Refuse another model than the index was built with."""
-    if manifest.fingerprint != encoder.fingerprint:
-        was = f" ({manifest.model})" if manifest.model else ""
-        raise UserError(
-            f"{location}: was built with another model{was}: {manifest.fingerprint[:12]}, not "
-            f"{encoder.fingerprint[:12]}. Give that model, or build the index again."
-        )
 
 
 def _replaceable(folder: IndexFolder, fresh: bool) -> Manifest | None:
