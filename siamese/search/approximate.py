@@ -120,10 +120,9 @@ class Graph:
         wanted = min(count, len(is_deleted) - int(is_deleted.sum()))
         fetched = min(CANDIDATES * wanted, len(is_deleted))
         while fetched <= MOST_CANDIDATES:
-            matches = self._graph.search(_directions(queries), fetched, threads=cores())
-            keys = np.atleast_2d(matches.keys).astype(np.int64)
-            if (matches.counts < fetched).any():
-                return None  # a part of the graph that is not reached from everywhere
+            keys = self._keys(queries, fetched)
+            if keys is None:
+                return None
             kept = ~is_deleted[keys]
             if (kept.sum(axis=1) >= wanted).all():
                 return [
@@ -132,6 +131,13 @@ class Graph:
                 ]
             fetched *= 4
         return None
+
+    def _keys(self, queries: np.ndarray, count: int) -> np.ndarray | None:
+        """Find candidates `[queries, count]`; None: from some place not so many are reached."""
+        matches = self._graph.search(_directions(queries), count, threads=cores())
+        if len(queries) == 1:  # these are not in rows
+            return matches.keys[None].astype(np.int64) if len(matches) == count else None
+        return matches.keys.astype(np.int64) if (matches.counts == count).all() else None
 
     def _exact(self, query: np.ndarray, rows: np.ndarray, count: int) -> Found:
         zeros = np.zeros(len(rows), np.int64)

@@ -109,12 +109,23 @@ def checked_entry(entry: Any, where: str) -> Entry:
     return Entry(entry_id, text, fields)
 
 
-def checked_entries(entries: Iterable[Any]) -> Iterator[Entry]:
-    """Yield entries of a caller in Python as `checked_entry` does."""
+def checked_entries(entries: Iterable[Any], with_ids: bool = False) -> Iterator[Entry]:
+    """Yield entries of a caller in Python as `checked_entry` does.
+
+    Args:
+        entries: should be entries, or texts.
+        with_ids: whether each must have an id.
+
+    Raises:
+        UserError: as `checked_entry`, or an id is missing.
+    """
     if isinstance(entries, str | bytes) or not isinstance(entries, Iterable):
         raise UserError(f"expected a list of texts or of Entry, found {shorten(entries)}.")
-    for number, entry in enumerate(entries, start=1):
-        yield checked_entry(entry, f"entry {number}")
+    for number, value in enumerate(entries, start=1):
+        entry = checked_entry(value, f"entry {number}")
+        if with_ids and not entry.id:
+            raise UserError(f"entry {number}: has no id, which says what it replaces.")
+        yield entry
 
 
 def _checked_id(value: Any, where: str) -> str:

@@ -214,7 +214,7 @@ class Index:
             UserError: as in `add`, or an id is not in the index.
         """
         with self._changing(show_progress_bar) as change:
-            return change.append(checked_entries(entries), replacing=True)
+            return change.append(checked_entries(entries, with_ids=True), replacing=True)
 
     def remove(self, ids: Iterable[str]) -> int:
         """Remove the entries of some ids; the number of those.

@@ -132,16 +132,31 @@ def _parsed(data: bytes, where: str) -> Manifest:
             for each in content.pop("segments")
         )
         manifest = Manifest(**content, segments=records)
-        whole = (
-            manifest.version == checksum
-            and manifest.similarity in FORMULAS
-            and all(map(FILE.fullmatch, manifest.names))  # names that lead elsewhere are none
-        )
+        whole = manifest.version == checksum and _is_sound(manifest)
     except (TypeError, KeyError, AttributeError, ValueError):
         whole = False
     if not whole:
         raise UserError(f"{where}: truncated or altered. Build or copy the index again.")
     return manifest
+
+
+def _is_sound(manifest: Manifest) -> bool:
+    """Say whether everything in it is of its type, whoever wrote it."""
+    counts = [manifest.dim, manifest.made, manifest.numbered, manifest.commits]
+    for record in manifest.segments:
+        counts += [record.rows, record.deleted, *(size for size, _ in record.files.values())]
+    return (
+        all(type(count) is int and count >= 0 for count in counts)
+        and isinstance(manifest.threshold, float)
+        and manifest.similarity in FORMULAS
+        and all(isinstance(name, str) for name in (manifest.fingerprint, manifest.model or ""))
+        and all(map(FILE.fullmatch, manifest.names))  # names that lead elsewhere are none
+        and all(
+            name.startswith(f"{record.name}.")
+            for record in manifest.segments
+            for name in record.files
+        )
+    )
 
 
 class IndexFolder:
@@ -167,9 +182,8 @@ class IndexFolder:
         """
         data = self._read_bytes()
         if data is None:
-            raise UserError(
-                f"{self.location}: not an index, {MANIFEST} is missing. `siamese index` builds one."
-            )
+            problem = f"not an index, {MANIFEST} is missing" if self.names() else "no such index"
+            raise UserError(f"{self.location}: {problem}. `siamese index` builds one.")
         return _parsed(data, f"{self.location}/{MANIFEST}")
 
     def version(self) -> str | None:
