@@ -37,7 +37,7 @@ def index(
     what: Annotated[
         list[str],
         typer.Argument(
-            metavar="INPUT...",
+            metavar="INPUT",
             help="texts, or questions with answers: files, globs, folders or URIs; with --remove, "
             "ids",
         ),
@@ -114,7 +114,7 @@ def index(
 def search(
     index: Annotated[str, typer.Argument(metavar="DIR", help="an index's folder or its URI")],
     questions: Annotated[
-        list[str] | None, typer.Argument(metavar="[QUESTION]...", help="one or several")
+        list[str] | None, typer.Argument(metavar="QUESTION", help="one or several")
     ] = None,
     file: Annotated[
         str | None,
