@@ -195,10 +195,16 @@ def _print_hits(question: str, hits: "list[Hit]", threshold: float) -> None:
         print(f"{question}")
     for hit in hits:
         if hit.score > threshold:
-            print(f"  {hit.score:.4f}  {hit.id}  {hit.text}")
+            print(f"  {hit.score:.4f}  {hit.id}  {_in_a_line(hit.text)}")
             for name, value in hit.fields.items():
                 written = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-                print(f"          {name}: {' '.join(written.split())}")
+                print(f"          {name}: {_in_a_line(written)}")
     if not any(hit.score > threshold for hit in hits):
-        nearest = f"; the nearest is {hits[0].score:.4f}  {hits[0].text}" if hits else ""
+        nearest = (
+            f"; the nearest is {hits[0].score:.4f}  {_in_a_line(hits[0].text)}" if hits else ""
+        )
         print(f"  no answer: nothing is above the threshold {threshold:.4f}{nearest}")
+
+
+def _in_a_line(text: str) -> str:
+    return " ".join(text.split())

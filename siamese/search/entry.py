@@ -97,15 +97,17 @@ def checked_entry(entry: Any, where: str) -> Entry:
         raise UserError(f"{where}: the text must be a string, found {shorten(text)}.")
     if not text.strip():
         raise UserError(f"{where}: the text is empty. Fill it in, or remove the row.")
-    fields = {
-        name: _as_json(value, f"{where}, {name!r}")
-        for name, value in fields.items()
-        if not _is_embedding(value)
-    }
     try:
+        fields = {
+            str(name): _as_json(value, f"{where}, {name!r}")
+            for name, value in fields.items()
+            if not _is_embedding(value)
+        }
         f"{entry_id}{text}{json.dumps(fields, ensure_ascii=False)}".encode()
     except UnicodeEncodeError:
         raise UserError(half_a_pair(where)) from None
+    except RecursionError:
+        raise UserError(f"{where}: holds lists in lists in lists, too deep to keep.") from None
     return Entry(entry_id, text, fields)
 
 

@@ -16,7 +16,7 @@ from siamese.search.encoder_of_index import check_encoder, encoder_of, remembere
 from siamese.search.entry import Entry, checked_entries
 from siamese.search.index_folder import FILE, MANIFEST, IndexFolder, Manifest
 from siamese.search.state import State, open_state
-from siamese.storage.ownership import MARKS, owning
+from siamese.storage.ownership import MARKS
 
 
 class Hit(NamedTuple):
@@ -91,7 +91,7 @@ class Index:
             encoder.threshold if threshold is None else threshold, -sys.float_info.max
         )
         folder = IndexFolder(output)
-        with owning(output):
+        with folder.owned():
             old = _replaceable(folder, fresh)
             manifest = Manifest(
                 fingerprint=encoder.fingerprint,
@@ -229,7 +229,7 @@ class Index:
     @contextmanager
     def _changing(self, show_progress_bar: bool = False) -> Iterator[Change]:
         """Own the index, and make what the block does to it its new state."""
-        with owning(self.location):
+        with self._folder.owned():
             self.refresh()
             old = self._state.manifest
             self._folder.clean(old)  # what a killed process left

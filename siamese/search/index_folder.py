@@ -16,7 +16,8 @@ import hashlib
 import json
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from siamese.errors import UserError
 from siamese.storage.atomic import flush, replacing, sha256_of
 from siamese.storage.filesystem import local_path
 from siamese.storage.folder import Folder
+from siamese.storage.output import check_writable
+from siamese.storage.ownership import owning
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
@@ -173,6 +176,18 @@ class IndexFolder:
         self._temporary = None if path else tempfile.TemporaryDirectory(prefix="siamese-index-")
         self.here = path or Path(self._temporary.name)  # type: ignore[union-attr]
         self._checked: set[str] = set()
+
+    @contextmanager
+    def owned(self) -> Iterator[None]:
+        """Own the folder while the block runs: no other process can change it.
+
+        Raises:
+            UserError: another process owns it, it is a file, or it cannot be written.
+        """
+        if self._remote:
+            check_writable(self.location)
+        with owning(self.location if self._remote else self.here, name=self.location):
+            yield
 
     def read(self) -> Manifest:
         """Read the manifest.
