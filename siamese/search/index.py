@@ -1,6 +1,7 @@
 """Index: texts that can be searched, and changed, on the disk or at a URI."""
 
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,6 +59,7 @@ class Index:
         self.location = folder.location
         self.encoder = encoder
         self._folder = folder
+        self._lock = threading.RLock()  # of changes; who searches takes a state, which stays
         self._state = open_state(folder)
         check_encoder(self.location, self._state.manifest, encoder)
 
@@ -102,7 +104,7 @@ class Index:
                 numbered=old.numbered if old else 0,
                 commits=old.commits if old else 0,
             )
-            with _cleaning_up(folder, old):
+            with folder.tidied():
                 change = Change(folder, State(manifest), encoder, show_progress_bar)
                 if not change.append(checked_entries(entries)):
                     raise UserError("there is no text to index.")
@@ -153,12 +155,13 @@ class Index:
         Raises:
             UserError: the index is gone, damaged, or now one of another model.
         """
-        if self._folder.version() == self.version:
-            return False
-        state = open_state(self._folder, self._state)
-        check_encoder(self.location, state.manifest, self.encoder)
-        self._state = state
-        return True
+        with self._lock:
+            if self._folder.version() == self.version:
+                return False
+            state = open_state(self._folder, self._state)
+            check_encoder(self.location, state.manifest, self.encoder)
+            self._state = state
+            return True
 
     def search(self, query: str, k: int | None = None, threshold: float | None = None) -> list[Hit]:
         """Find the texts that are most similar to a question: see `search_many`."""
@@ -229,11 +232,11 @@ class Index:
     @contextmanager
     def _changing(self, show_progress_bar: bool = False) -> Iterator[Change]:
         """Own the index, and make what the block does to it its new state."""
-        with self._folder.owned():
+        with self._lock, self._folder.owned():
             self.refresh()
             old = self._state.manifest
             self._folder.clean(old)  # what a killed process left
-            with _cleaning_up(self._folder, old):
+            with self._folder.tidied():
                 change = Change(self._folder, self._state, self.encoder, show_progress_bar)
                 yield change
                 self._folder.commit(change.manifest(), old)
@@ -262,16 +265,6 @@ def _replaceable(folder: IndexFolder, fresh: bool) -> Manifest | None:
     except UserError:  # it is damaged, and replaced for that
         folder.clean(None)
         return None
-
-
-@contextmanager
-def _cleaning_up(folder: IndexFolder, old: Manifest | None) -> Iterator[None]:
-    """Remove what was written if the block fails."""
-    try:
-        yield
-    except BaseException:
-        folder.clean(old)
-        raise
 
 
 def _hits(state: State, numbers: np.ndarray, scores: np.ndarray, threshold: float) -> Iterator[Hit]:

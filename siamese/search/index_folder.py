@@ -17,7 +17,7 @@ import json
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -276,6 +276,16 @@ class IndexFolder:
             with replacing(self.here / MANIFEST) as beside:
                 beside.write_bytes(manifest.to_bytes())
         self.clean(manifest)
+
+    @contextmanager
+    def tidied(self) -> Iterator[None]:
+        """Remove what was written if the block fails, whether or not it came to its commit."""
+        try:
+            yield
+        except BaseException:
+            with suppress(UserError):
+                self.clean(self.read() if MANIFEST in self.names() else None)
+            raise
 
     def clean(self, manifest: Manifest | None) -> None:
         """Remove the files of segments that a state does not need; only for who owns the folder."""

@@ -102,11 +102,16 @@ def test_all_are_compared_where_very_many_are_wanted(index, monkeypatch, k) -> N
 def test_a_damaged_graph_is_refused(tmp_path, index) -> None:
     [name] = graphs(tmp_path / "index")
     path = tmp_path / "index" / name
+    whole = tmp_path / "whole"
+    whole.write_bytes(path.read_bytes())
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(UserError, match="truncated or altered"):
         Index.open(tmp_path / "index", small_encoder())
+    for count, dim in ((299, 12), (300, 13)):
+        with pytest.raises(ValueError, match="graph"):
+            approximate.Graph(whole, np.zeros((count, dim), np.float32), "cosine")
     path.write_bytes(b"no graph")
-    with pytest.raises(UserError, match=r"graph\.usearch: damaged"):
+    with pytest.raises(ValueError, match="its graph cannot be read"):
         approximate.Graph(path, np.zeros((300, 12), np.float32), "cosine")
 
 

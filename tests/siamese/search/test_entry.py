@@ -154,6 +154,7 @@ def test_ids_may_be_whole_numbers(tmp_path, value) -> None:
         ("a.jsonl", '{"text": "\\ud83d"}\n', "line 1: holds half of a surrogate pair"),
         ("a.jsonl", '{"text": "甲", "answer": "\\ud83d"}\n', "line 1: holds half of a surrogate"),
         ("a.jsonl", '{"text": "甲", "id": true}\n', "line 1: the id must be a string or a whole"),
+        ("a.jsonl", f'{{"text": "甲", "x": {"[" * 900}{"]" * 900}}}\n', "line 1"),
         ("a.txt", "\n \n", "holds no text"),
         ("a.txt", "", "the file is empty"),
     ],

@@ -314,6 +314,35 @@ def test_a_kill_during_a_change_leaves_the_old_state(tmp_path, index, monkeypatc
     assert len(Index.open(tmp_path / "index", encoder())) == 51
 
 
+def test_what_stops_a_change_after_its_commit_leaves_the_new_state(
+    tmp_path, index, monkeypatch
+) -> None:
+    clean, asked = index._folder.clean, []
+
+    def stopped_once(manifest) -> None:
+        asked.append(manifest)
+        if len(asked) == 2:  # the first is of what a killed process may have left
+            raise KeyboardInterrupt
+        clean(manifest)
+
+    monkeypatch.setattr(index._folder, "clean", stopped_once)
+    with pytest.raises(KeyboardInterrupt):
+        index.replace([Entry("1", "密码", {})])
+    opened = Index.open(tmp_path / "index", encoder())
+    assert (len(opened), opened.get(["1"])) == (50, [Entry("1", "密码", {})])
+    assert len(asked) == 3
+
+
+def test_the_folder_stays_what_it_was_wherever_the_process_goes(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    built = Index.build(TEXTS[:9], encoder(), "index")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    built.add(["密码"])
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert len(Index.open(tmp_path / "index", encoder())) == 10
+
+
 def test_a_reader_that_comes_in_between_opens_the_new_state(tmp_path, index, monkeypatch) -> None:
     index.add(TEXTS[50:52])
     reader = index_module.IndexFolder(tmp_path / "index")
