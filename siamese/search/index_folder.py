@@ -242,6 +242,10 @@ class IndexFolder:
                     self._remote.download(name, beside)
             if name in self._checked:
                 continue
+            if not path.resolve().is_relative_to(self.here.resolve()):
+                raise UserError(
+                    f"{self.location}/{name}: a link out of the folder. Copy the file itself."
+                )
             found = path.stat().st_size
             if found != size or (size <= CHECKED_BYTES and sha256_of(path) != checksum):
                 raise UserError(

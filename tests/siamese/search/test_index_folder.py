@@ -120,6 +120,13 @@ def test_a_folder_that_is_none_is_refused(tmp_path) -> None:
     assert "no such index" in refusal(tmp_path / "letter.txt")
 
 
+def test_a_link_out_of_the_folder_is_refused(folder, tmp_path) -> None:
+    path = next(folder.glob("*1.embeddings.npy"))
+    path.rename(tmp_path / "elsewhere.npy")
+    path.symlink_to(tmp_path / "elsewhere.npy")
+    assert f"{path.name}: a link out of the folder" in refusal(folder)
+
+
 def forge(folder: Path, manifest: Manifest, **changes) -> None:
     """Write a manifest as its forger would: with a checksum that is right."""
     (folder / MANIFEST).write_bytes(replace(manifest, **changes).to_bytes())
