@@ -33,6 +33,7 @@ GROUPS_READERS = {
     "encode": ["encode", "model", "{}", "--output", "new.parquet"],
     "retrieval": ["evaluate", "model", "{}", "--retrieval", "--json", "new.json"],
     "negatives": ["negatives", "model", "{}", "--output", "new"],
+    "index": ["index", "{}", "--model", "model", "--output", "new"],
 }
 PAIRS_READERS = {
     "evaluate": ["evaluate", "model", "{}", "--json", "new.json"],
@@ -44,6 +45,7 @@ MODEL_READERS = {
     "evaluate": ["evaluate", "model", "dev.tsv", "--json", "new.json"],
     "encode": ["encode", "model", "texts.txt", "--output", "new.parquet"],
     "report": ["report", "run"],
+    "index": ["index", "texts.txt", "--model", "model", "--output", "new"],
 }
 DATA_READERS = {
     "train": [*TRAIN, *SMALL],
