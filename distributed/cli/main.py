@@ -12,6 +12,7 @@ from distributed.cli import (
     data_commands,
     job_commands,
     model_commands,
+    serving_commands,
     teaching_commands,
     training_commands,
 )
@@ -59,6 +60,7 @@ for command, line in (
     (model_commands.encode, "siamese encode run/best texts.txt --output vectors.parquet"),
     (model_commands.negatives, "siamese negatives run/best data --output data-2"),
     (model_commands.report, "siamese report run"),
+    (serving_commands.serve, "siamese serve run/best --index faq-index --port 8000"),
 ):
     app.command(epilog=example(line))(ending_in_words(command))
 
