@@ -90,7 +90,7 @@ function drawThreshold() {
   const meaning =
     probability === null
       ? "What is more similar counts as the same. The model has no calibrator, so no probability."
-      : `Two sentences of just this similarity mean the same with probability ${shown(probability, 2)}.`;
+      : `Two sentences of just this similarity mean the same with probability ${shown(probability, 2)}. The curve shows it for all; within the band the model is unsure.`;
   $("threshold-meaning").textContent = meaning;
   $("threshold").setAttribute("aria-valuetext", `${shown(threshold)}. ${meaning}`);
   drawCurve();
@@ -167,17 +167,12 @@ function drawHits() {
 function card(hit, isBelow) {
   const item = element("li", isBelow ? "card below" : "card");
   const score = element("span", "score", element("strong", "", shown(hit.score)));
-  if (hit.probability !== undefined) score.append(`  p ${shown(hit.probability, 2)}`);
-  item.append(element("div", "head", element("span", "text", hit.text), score));
-  const fields = Object.entries(hit.fields).filter(([, value]) => value !== null && value !== "");
-  const main = fields.find(([name]) => /^(answer|answers|reply|答案|回答|答复)$/i.test(name));
-  if (main) item.append(element("p", "answer", written(main[1])));
-  const others = fields.filter((field) => field !== main);
-  if (others.length) {
-    const list = element("dl", "");
-    for (const [name, value] of others) list.append(element("dt", "", name), element("dd", "", written(value)));
-    item.append(list);
+  if (hit.probability !== undefined) {
+    score.append(` p ${shown(hit.probability, 2)}`);
+    score.title = "similarity, and the probability that both mean the same";
   }
+  item.append(element("div", "head", element("span", "text", hit.text), score));
+  if (!isBelow) item.append(...answerAndFields(hit));
   const why = element("button", "plain", "Why?");
   why.type = "button";
   why.setAttribute("aria-label", `Why is “${hit.text}” similar?`);
@@ -190,6 +185,20 @@ function card(hit, isBelow) {
   });
   item.append(element("div", "foot", element("span", "quiet", `id ${hit.id}`), why));
   return item;
+}
+
+function answerAndFields(hit) {
+  const parts = [];
+  const fields = Object.entries(hit.fields).filter(([, value]) => value !== null && value !== "");
+  const main = fields.find(([name]) => /^(answer|answers|reply|答案|回答|答复)$/i.test(name));
+  if (main) parts.push(element("p", "answer", written(main[1])));
+  const others = fields.filter((field) => field !== main);
+  if (others.length) {
+    const list = element("dl", "");
+    for (const [name, value] of others) list.append(element("dt", "", name), element("dd", "", written(value)));
+    parts.push(list);
+  }
+  return parts;
 }
 
 const written = (value) => (typeof value === "string" ? value : JSON.stringify(value));
@@ -243,7 +252,7 @@ function characters(text, contributions, most) {
     const painted = element("span", contributions[i] >= 0 ? "together" : "apart", character);
     const strength = Math.abs(contributions[i]) / most;
     if (strength < 0.02) painted.className = "";
-    painted.style.setProperty("--strength", (0.75 * strength).toFixed(3));
+    painted.style.setProperty("--strength", (0.1 + 0.9 * strength).toFixed(3));
     painted.title = `${character} ${signed(contributions[i])}`;
     line.append(painted);
   });
