@@ -58,18 +58,14 @@ def serve(
     verbose: Verbose = False,
 ) -> None:
     """Serve a model over HTTP: embeddings, similarities, search, and a page to try them."""
-    asked = _replicas(replicas)
-    from distributed.serving.serve import Door, check_packages
+    from distributed.serving.plan import Door, Plan
     from distributed.serving.serve import serve as serve_here
     from siamese.storage.filesystem import absolute
 
-    check_packages()
-    from distributed.serving.application import Plan
-
     plan = Plan(
-        absolute(model),
+        absolute(model),  # a replica works in a folder of its own
         None if index is None else absolute(index),
-        asked,
+        _replicas(replicas),
         cpus_per_replica,
         gpus_per_replica,
     )

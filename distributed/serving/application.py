@@ -1,13 +1,9 @@
 """The application of Ray Serve: replicas, and a handle whose calls outlive a replica's death."""
 
 import asyncio
-import contextlib
-import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import ray
 from ray import serve
 from ray.exceptions import RayActorError
 from ray.serve.config import AutoscalingConfig
@@ -15,9 +11,10 @@ from ray.serve.exceptions import DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import LoggingConfig
 
+from distributed.serving.plan import Plan
 from distributed.serving.replica import AT_ONCE, Replica
-from siamese.serving.batching import Batching, busy
-from siamese.serving.refusal import Answer
+from siamese.serving.answer import Answer
+from siamese.serving.batching import busy
 from siamese.serving.requests import Request
 
 # How often a batch is given to another replica when one dies with it: the batch may be the cause.
@@ -25,25 +22,6 @@ TRIES = 4
 STATUS_SECONDS = 5.0
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Says what is served, and by how many.
-
-    Attributes:
-        model: a model folder or its URI.
-        index: an index folder or its URI, if there is one.
-        replicas: the least and the most.
-        cpus: of each replica: reserved with Ray, and its threads.
-        gpus: of each replica.
-    """
-
-    model: str
-    index: str | None = None
-    replicas: tuple[int, int] = (1, 1)
-    cpus: float = 1.0
-    gpus: float = 0.0
 
 
 def application(plan: Plan) -> serve.Application:
@@ -57,16 +35,18 @@ def application(plan: Plan) -> serve.Application:
                 min_replicas=least, max_replicas=most, target_ongoing_requests=1
             )
         }
-    deployment = serve.deployment(
+    deployment: Any = serve.deployment(  # Ray's type is that of the decorator
         Replica,
         **scaling,
         ray_actor_options={"num_cpus": plan.cpus, "num_gpus": plan.gpus},
         max_ongoing_requests=AT_ONCE,
-        health_check_period_s=1,
+        health_check_period_s=1,  # a dead one is replaced as soon
+        graceful_shutdown_wait_loop_s=0.1,
         graceful_shutdown_timeout_s=5,
         logging_config=LoggingConfig(enable_access_log=False),
     )
-    return deployment.bind(plan.model, plan.index, plan.gpus)
+    bound: serve.Application = deployment.bind(plan.model, plan.index, plan.gpus)
+    return bound
 
 
 class Replicas:
@@ -83,7 +63,7 @@ class Replicas:
         """Have a batch answered, by another replica when one dies with it.
 
         Raises:
-            Refusal: one replica after the other died.
+            RequestError: one replica after the other died.
         """
         # Answering changes nothing, so that it may be done twice.
         return await _persistently(lambda: self._handle.answer.remote(requests))
@@ -92,11 +72,12 @@ class Replicas:
         """Ask a replica what answers.
 
         Raises:
-            Refusal: none is there in time.
+            RequestError: none is there in time.
         """
         try:
             async with asyncio.timeout(STATUS_SECONDS):
-                return await _persistently(lambda: self._handle.status.remote())
+                status: dict[str, Any] = await _persistently(self._handle.status.remote)
+                return status
         except TimeoutError:
             raise busy("no replica answers") from None
 

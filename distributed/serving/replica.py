@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from siamese.serving.refusal import Answer
+from siamese.serving.answer import Answer
 from siamese.serving.requests import Request
 from siamese.serving.served import Served
 

@@ -2,46 +2,27 @@
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import logging
 import socket
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from distributed.serving.plan import Door, Plan
 from siamese.errors import RunError, UserError
-from siamese.storage.filesystem import absolute
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
-
-    from distributed.serving.application import Plan, Replicas
+    from distributed.serving.application import Replicas
 
 _OBJECT_STORE_BYTES = 256 << 20  # requests and answers are small
 _GRACE_SECONDS = 10  # for requests that are being answered when the server ends
 _LOOK_SECONDS = 2.0  # between looks at what the replicas serve
 
 
-@dataclass(frozen=True)
-class Door:
-    """Says where the server listens, and to whom.
-
-    Attributes:
-        host: a name or an address of this machine.
-        port: 0: any that is free.
-        token: that requests must bring; None: everybody is answered.
-        queue: requests that wait at most.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 8000
-    token: str | None = None
-    queue: int = 256
-
-
-def serve(plan: "Plan", door: Door, verbose: bool = False) -> None:
+def serve(plan: Plan, door: Door, verbose: bool = False) -> None:
     """Serve a model until this process is ended.
 
     Requests come to this process, which hands them to the replicas in batches: one more hop through
@@ -57,24 +38,20 @@ def serve(plan: "Plan", door: Door, verbose: bool = False) -> None:
             fit the cluster, or a package is missing.
         RunError: the replicas do not start.
     """
-    check_packages()
-    _check_token(door)
+    _check_packages()
+    _check_token(door.token)
     with _listening(door) as listener:
         url = _url(listener, door.host)
         what = _check_served(plan)
-        with _replicas(plan, f"siamese-{socket.gethostname()}-{url.rpartition(':')[2]}", verbose) as (
-            replicas
-        ):
+        _warn_of_strangers(door)
+        with _replicas(
+            plan, f"siamese-{socket.gethostname()}-{url.rpartition(':')[2]}", verbose
+        ) as (replicas):
             print(f"{what}\n{_how_many(plan)} ready at {url} (Ctrl-C ends it)", flush=True)
             asyncio.run(_serve_http(replicas, plan, door, listener))
 
 
-def check_packages() -> None:
-    """Check that what serves is installed.
-
-    Raises:
-        UserError: it is not.
-    """
+def _check_packages() -> None:
     missing = [name for name in ("uvicorn", "starlette", "fastapi") if find_spec(name) is None]
     if missing:
         raise UserError(
@@ -83,11 +60,13 @@ def check_packages() -> None:
         )
 
 
-def _check_token(door: Door) -> None:
-    token = door.token
+def _check_token(token: str | None) -> None:
     if token is not None and (not token or not token.isascii() or not token.isprintable()):
         raise UserError("--token: give at least one character, of ASCII, and no line breaks.")
-    if token is None and not _is_loopback(door.host):
+
+
+def _warn_of_strangers(door: Door) -> None:
+    if door.token is None and not _is_loopback(door.host):
         print(
             f"warning: whoever reaches {door.host} may ask this server: give it a --token",
             file=sys.stderr,
@@ -116,6 +95,8 @@ def _listening(door: Door) -> Iterator[socket.socket]:
             listener.bind(address)
             listener.listen(2048)
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise UserError(f"--host {door.host}: no address of this machine.") from None
             raise UserError(
                 f"port {door.port} of {door.host} cannot be listened at ({error.strerror}). "
                 "Give another --port; 0 takes any that is free."
@@ -129,7 +110,7 @@ def _url(listener: socket.socket, host: str) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _check_served(plan: "Plan") -> str:
+def _check_served(plan: Plan) -> str:
     """Load the model and the index as a replica will, and say what they are."""
     from siamese.serving.served import Served
 
@@ -141,17 +122,19 @@ def _said(status: dict[str, Any]) -> str:
     model, index = status["model"], status["index"]
     said = f"serving {model['name']} ({model['fingerprint'][:12]})"
     if index:
-        said += f", index of {index['entries']:,} entries (version {index['version']})"
+        said += f", index of {index['entries']:,} entries (version {index['version'][:12]})"
     return said
 
 
-def _how_many(plan: "Plan") -> str:
+def _how_many(plan: Plan) -> str:
     least, most = plan.replicas
-    return f"{least} to {most} replicas" if least < most else f"{most} replica{'s'[: most - 1]}"
+    if least < most:
+        return f"{least} to {most} replicas"
+    return "1 replica" if most == 1 else f"{most} replicas"
 
 
 @contextlib.contextmanager
-def _replicas(plan: "Plan", name: str, verbose: bool) -> Iterator["Replicas"]:
+def _replicas(plan: Plan, name: str, verbose: bool) -> Iterator["Replicas"]:
     """Start the replicas, in the cluster that is there or on this machine."""
     from distributed.cluster.connect import connect
     from distributed.cluster.preflight import Request, preflight
@@ -183,7 +166,7 @@ def _replicas(plan: "Plan", name: str, verbose: bool) -> Iterator["Replicas"]:
 
 
 async def _serve_http(
-    replicas: "Replicas", plan: "Plan", door: Door, listener: socket.socket
+    replicas: "Replicas", plan: Plan, door: Door, listener: socket.socket
 ) -> None:
     """Answer requests until a signal ends this process."""
     import uvicorn
@@ -193,7 +176,7 @@ async def _serve_http(
     from siamese.serving.batching import Batching
 
     batching = Batching(replicas.answer, AT_ONCE * plan.replicas[1], door.queue)
-    app: Starlette = build_app(replicas, batching, door.token)
+    app = build_app(replicas, batching, door.token)
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -211,14 +194,14 @@ async def _serve_http(
 
 async def _tell(replicas: "Replicas") -> None:
     """Say when another model or index is served, and why one that lies on disk is not."""
-    from siamese.serving.refusal import Refusal
+    from siamese.serving.answer import RequestError
 
     told: list[str] = []
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
         try:
             status = await replicas.status()
-        except Refusal:
+        except RequestError:
             continue
         said = [_said(status)]
         if status["problem"]:
@@ -226,5 +209,7 @@ async def _tell(replicas: "Replicas") -> None:
         # With several replicas one is asked that may not have seen yet what another has.
         for line in said if told else ():
             if line not in told:
-                print(line, file=sys.stderr if line.startswith("warning") else sys.stdout, flush=True)
+                print(
+                    line, file=sys.stderr if line.startswith("warning") else sys.stdout, flush=True
+                )
         told = [*told, *said][-4:]

@@ -14,8 +14,8 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
+from siamese.serving.answer import Answer, RequestError, to_json
 from siamese.serving.batching import Batching
-from siamese.serving.refusal import Answer, Refusal, to_json
 from siamese.serving.requests import (
     MOST_BODY,
     EmbeddingsRequest,
@@ -28,7 +28,7 @@ from siamese.serving.requests import (
 
 # Seconds for the body of a request to arrive.
 BODY_SECONDS = 30.0
-ASKED = {
+ASKED: dict[str, type[Request]] = {
     "/v1/embeddings": EmbeddingsRequest,
     "/similarity": SimilarityRequest,
     "/search": SearchRequest,
@@ -59,7 +59,7 @@ class Backend(Protocol):
     """What answers, wherever it runs."""
 
     async def answer(self, requests: Sequence[Request]) -> Sequence[Answer]:
-        """Answer a batch; raises `Refusal` when nobody can."""
+        """Answer a batch; raises `RequestError` when nobody can."""
         ...
 
     async def status(self) -> dict[str, Any]:
@@ -91,9 +91,9 @@ def build_app(backend: Backend, batching: Batching, token: str | None = None) ->
     add("/about", "GET", _about(backend))
     add("/v1/models", "GET", _models(backend))
     add("/metrics", "GET", _metrics(backend))
-    # What is not `Refusal` is a status that Starlette has found: no such path, another method.
+    # What is not `RequestError` is a status that Starlette has found: no such path, another method.
     handlers: Any = {
-        Refusal: _refused,
+        RequestError: _refused,
         HTTPException: _not_there,
         ClientDisconnect: _gone,
         Exception: _broken,
@@ -159,7 +159,7 @@ def _guarded(handler: Handler, token: str) -> Handler:
         given = request.headers.get("authorization", "").encode("latin-1")
         # In a time that does not tell how much of it is right.
         if not hmac.compare_digest(given, expected):
-            raise Refusal(
+            raise RequestError(
                 401,
                 "unauthorized",
                 "This server asks for its token: send the header `Authorization: Bearer TOKEN`.",
@@ -174,7 +174,7 @@ async def _body(request: HttpRequest) -> bytes:
     """Read a body, but no more of it than one may have, nor for longer.
 
     Raises:
-        Refusal: it is too long (413), or did not arrive in time (408).
+        RequestError: it is too long (413), or did not arrive in time (408).
     """
     announced = request.headers.get("content-length", "0")
     if announced.isdecimal() and int(announced) > MOST_BODY:
@@ -187,15 +187,15 @@ async def _body(request: HttpRequest) -> bytes:
                 if len(body) > MOST_BODY:
                     raise _too_long()
     except TimeoutError:
-        raise Refusal(
+        raise RequestError(
             408, "timeout", f"The body did not arrive in {BODY_SECONDS:g} s."
         ) from None
     return bytes(body)
 
 
-def _too_long() -> Refusal:
+def _too_long() -> RequestError:
     # The rest of the body is not read, so the connection is of no use any more.
-    return Refusal(
+    return RequestError(
         413,
         "too_large",
         f"The body is longer than {MOST_BODY >> 20} MiB: send less at once.",
@@ -211,7 +211,7 @@ def _json(answer: Answer, headers: dict[str, str] | None = None) -> Response:
 
 
 async def _refused(_: HttpRequest, refusal: Exception) -> Response:
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, RequestError)
     return _json(refusal.answer(), refusal.headers)
 
 
@@ -225,7 +225,7 @@ async def _not_there(request: HttpRequest, error: Exception) -> Response:
         paths = ", ".join([*ASKED, "/v1/models", "/healthz", "/metrics"])
         message = f"There is no {path} here: there are {paths} and the page at /."
     kind = "method_not_allowed" if error.status_code == 405 else "not_found"
-    refusal = Refusal(error.status_code, kind, message, error.headers)
+    refusal = RequestError(error.status_code, kind, message, error.headers)
     return await _refused(request, refusal)
 
 
@@ -237,5 +237,6 @@ async def _gone(_: HttpRequest, error: Exception) -> Response:
 async def _broken(request: HttpRequest, error: Exception) -> Response:
     _log.error("a request failed", exc_info=error)
     return await _refused(
-        request, Refusal(500, "server_error", "This request failed; the server's log says why.")
+        request,
+        RequestError(500, "server_error", "This request failed; the server's log says why."),
     )

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
-from siamese.serving.refusal import Answer, Refusal
+from siamese.serving.answer import Answer, RequestError
 from siamese.serving.requests import Request
 
 # Requests that are answered together, at most.
@@ -41,7 +41,7 @@ class Batching:
         """Have a request answered.
 
         Raises:
-            Refusal: too many wait already, or no answer came in time (503).
+            RequestError: too many wait already, or no answer came in time (503).
         """
         if len(self._waiting) >= self._most_waiting:
             raise busy(f"{len(self._waiting):,} requests wait already")
@@ -84,9 +84,9 @@ class Batching:
         return taken
 
 
-def busy(reason: str) -> Refusal:
+def busy(reason: str) -> RequestError:
     """Make the refusal that asks a client to come back later."""
-    return Refusal(
+    return RequestError(
         503,
         "overloaded",
         f"The server is busy: {reason}. Try again in {RETRY_AFTER} s.",

@@ -3,7 +3,7 @@
 import logging
 from base64 import b64encode
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from siamese.encoder.calibration import UNSURE, verdict_of
 from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.errors import UserError
-from siamese.serving.refusal import Answer, Refusal, to_json
+from siamese.serving.answer import Answer, RequestError, to_json
 from siamese.serving.requests import (
     DEFAULT_K,
     EmbeddingsRequest,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("ray.serve")  # of a replica; without Ray, a logger like any other
 
-NO_INDEX = Refusal(
+NO_INDEX = RequestError(
     404,
     "no_index",
     "This server has no index to search: start it with `siamese serve MODEL --index DIR`.",
@@ -77,7 +77,7 @@ class Desk:
                     assert isinstance(request, ExplainRequest)
                     content = self._explain(request)
                 answers.append(Answer(200, to_json(content)))
-            except Refusal as refusal:
+            except RequestError as refusal:
                 answers.append(refusal.answer())
         return answers
 
@@ -132,16 +132,12 @@ class Desk:
     ) -> dict[str, Any]:
         dim = self.encoder.embedding_dim
         if request.dimensions not in (None, dim):
-            raise Refusal(
+            raise RequestError(
                 422,
                 "invalid_request",
                 f"dimensions must be {dim} or be left out: this model's embeddings are not cut.",
             )
-        write: Callable[[np.ndarray], Any] = (
-            (lambda row: b64encode(row.astype("<f4").tobytes()).decode())
-            if request.encoding_format == "base64"
-            else np.ndarray.tolist
-        )
+        write = _in_base64 if request.encoding_format == "base64" else _in_numbers
         texts = _listed(request.input)
         # What such clients count their costs in; the tokens of this model are characters.
         tokens = sum(min(len(text), self.encoder.recipe.text.max_length) for text in texts)
@@ -187,15 +183,17 @@ class Desk:
         explanation = self.encoder.explain(request.text1, request.text2)
         return {**explanation.as_dict(), **self._compared(explanation.similarity)}
 
-    def _search(self, requests: Iterable[SearchRequest]) -> dict[int, "list[list[Hit]] | Refusal"]:
+    def _search(
+        self, requests: Iterable[SearchRequest]
+    ) -> dict[int, "list[list[Hit]] | RequestError"]:
         """Search for all queries that want the same, at once; hits by the request's `id`."""
         alike: dict[tuple[int, float | None], list[SearchRequest]] = defaultdict(list)
-        found: dict[int, list[list[Hit]] | Refusal] = {}
+        found: dict[int, list[list[Hit]] | RequestError] = {}
         for request in requests:
             if self.index is None:
                 found[id(request)] = NO_INDEX
             elif request.k is not None and request.k > len(self.index):
-                found[id(request)] = Refusal(
+                found[id(request)] = RequestError(
                     422,
                     "invalid_request",
                     f"k must be at most {len(self.index):,}: the index has so many entries.",
@@ -212,10 +210,10 @@ class Desk:
         return found
 
     def _found(
-        self, request: SearchRequest, found: "dict[int, list[list[Hit]] | Refusal]"
+        self, request: SearchRequest, found: "dict[int, list[list[Hit]] | RequestError]"
     ) -> dict[str, Any]:
         hits = found[id(request)]
-        if isinstance(hits, Refusal):
+        if isinstance(hits, RequestError):
             raise hits
         assert self.index is not None
         threshold = self.index.threshold if request.threshold is None else request.threshold
@@ -235,12 +233,22 @@ class Desk:
         return rows
 
 
+def _in_base64(embedding: np.ndarray) -> Any:
+    return b64encode(embedding.astype("<f4").tobytes()).decode()
+
+
+def _in_numbers(embedding: np.ndarray) -> Any:
+    return embedding.tolist()
+
+
 def _listed(texts: str | list[str]) -> list[str]:
     return [texts] if isinstance(texts, str) else texts
 
 
 def _failed(error: Exception) -> Answer:
     if isinstance(error, UserError):
-        return Refusal(422, "invalid_request", str(error)).answer()
+        return RequestError(422, "invalid_request", str(error)).answer()
     _log.exception("a request failed")
-    return Refusal(500, "server_error", "This request failed; the server's log says why.").answer()
+    return RequestError(
+        500, "server_error", "This request failed; the server's log says why."
+    ).answer()

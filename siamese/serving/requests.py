@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from siamese.serving.refusal import Refusal
+from siamese.serving.answer import RequestError
 
 # Bytes of a request's body.
 MOST_BODY = 4 << 20
@@ -154,7 +154,7 @@ def parse(kind: type[AnyRequest], body: bytes) -> AnyRequest:
         body: JSON.
 
     Raises:
-        Refusal: it is no JSON (400), not such a request (422), or asks for too much (413).
+        RequestError: it is no JSON (400), not such a request (422), or asks for too much (413).
     """
     try:
         return kind.model_validate_json(body)
@@ -162,12 +162,12 @@ def parse(kind: type[AnyRequest], body: bytes) -> AnyRequest:
         raise _refused(kind, error) from None
 
 
-def _refused(kind: type[Request], error: ValidationError) -> Refusal:
+def _refused(kind: type[Request], error: ValidationError) -> RequestError:
     """Say in a sentence what is wrong with a request, field by field."""
     problems = error.errors(include_url=False, include_input=False)
     if problems[0]["type"] == "json_invalid":
         reason = problems[0]["ctx"]["error"]
-        return Refusal(400, "invalid_json", f"The body is not JSON in UTF-8: {reason}.")
+        return RequestError(400, "invalid_json", f"The body is not JSON in UTF-8: {reason}.")
     fields = ", ".join(kind.model_fields)
     sentences = []
     for problem in problems:
@@ -181,8 +181,10 @@ def _refused(kind: type[Request], error: ValidationError) -> Refusal:
         else:
             says = problem["msg"].removeprefix("Value error, ").replace("Input should", "must")
         sentences.append(f"{name} {says}" if name else says)
-    return Refusal(422, "invalid_request", "; ".join(sentences) + ".")
+    return RequestError(422, "invalid_request", "; ".join(sentences) + ".")
 
 
-def _too_much(what: str, limit: int) -> Refusal:
-    return Refusal(413, "too_large", f"Too much at once: {what}, and at most {limit:,} are taken.")
+def _too_much(what: str, limit: int) -> RequestError:
+    return RequestError(
+        413, "too_large", f"Too much at once: {what}, and at most {limit:,} are taken."
+    )

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import time
-from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +103,6 @@ class Browser:
         """Prefer `light` or `dark`."""
         feature = {"name": "prefers-color-scheme", "value": scheme}
         self.call("Emulation.setEmulatedMedia", features=[feature])
-
-    def picture(self) -> bytes:
-        """Take a picture of the page, a PNG."""
-        return b64decode(self.call("Page.captureScreenshot")["data"])
 
     def reported(self, method: str) -> list[dict[str, Any]]:
         """What was reported so far under a name."""

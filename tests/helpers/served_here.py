@@ -9,10 +9,10 @@ from typing import Any
 
 import uvicorn
 
+from siamese.serving.answer import Answer
 from siamese.serving.app import build_app
 from siamese.serving.batching import Batching
 from siamese.serving.desk import Desk
-from siamese.serving.refusal import Answer
 from siamese.serving.requests import Request
 
 

@@ -11,10 +11,10 @@ from served_here import Here
 from small_encoder import small_encoder
 
 from siamese.serving import app as application
+from siamese.serving.answer import Answer
 from siamese.serving.app import build_app
 from siamese.serving.batching import Batching
 from siamese.serving.desk import Desk
-from siamese.serving.refusal import Answer
 from siamese.serving.requests import MOST_BODY, Request
 
 PAIR = {"text1": "怎么修改密码", "text2": "快递到哪了"}

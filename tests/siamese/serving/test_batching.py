@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from siamese.serving.answer import Answer, RequestError
 from siamese.serving.batching import MOST_TOGETHER, Batching
-from siamese.serving.refusal import Answer, Refusal
 from siamese.serving.requests import EmbeddingsRequest, Request
 
 
@@ -76,7 +76,7 @@ def test_one_more_than_may_wait_is_asked_to_come_back() -> None:
         for i in range(3):
             tasks.append(asyncio.create_task(batching.answer(request(f"{i}"))))
             await turns()
-        with pytest.raises(Refusal) as refused:
+        with pytest.raises(RequestError) as refused:
             await batching.answer(request("too many"))
         assert refused.value.status == 503
         assert refused.value.headers["Retry-After"].isdecimal()
@@ -94,7 +94,7 @@ def test_a_request_without_an_answer_in_time_is_turned_away_and_frees_its_place(
         first = asyncio.create_task(batching.answer(request("first")))
         await turns()
         for task in (first, asyncio.create_task(batching.answer(request("second")))):
-            with pytest.raises(Refusal) as refused:
+            with pytest.raises(RequestError) as refused:
                 await task
             assert refused.value.status == 503
         slow.let_go.set()

@@ -1,7 +1,6 @@
 """The page in a real browser: search, comparison, the slider, keys, narrow and dark screens."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -49,6 +48,7 @@ def browser(started) -> Browser:
     started.size(1000, 900)
     started.prefer("light")
     return started
+
 
 # The least contrast of any text with the ground behind it.
 CONTRAST = """
@@ -105,11 +105,14 @@ def test_a_link_searches_and_shows_answers_above_the_threshold(desk, url, browse
 def test_nothing_that_an_entry_holds_is_run_or_becomes_an_element(desk, url, browser) -> None:
     browser.open(link(url, q=EVIL, t=-1))
     assert EVIL in texts(browser, ".text")
-    assert {EVIL} < {*texts(browser, "dd"), *texts(browser, "dt")} | {EVIL, ""}
+    assert EVIL in texts(browser, "dt")
+    assert EVIL in texts(browser, "dd")
     browser.open(link(url, a=EVIL, b="<b>" + EVIL))
     assert "".join(texts(browser, ".characters span")) == EVIL + "<b>" + EVIL
     assert browser.value("document.title") == "siamese · run/best"
-    assert browser.value("document.querySelectorAll('#results img, #results b, script').length") == 1
+    assert (
+        browser.value("document.querySelectorAll('#results img, #results b, script').length") == 1
+    )
 
 
 def test_the_slider_moves_the_line_without_asking_again(desk, url, browser) -> None:
@@ -141,7 +144,9 @@ def test_a_comparison_paints_each_character_by_its_contribution(desk, url, brows
     assert "".join(texts(browser, ".characters span")) == "怎么修改密码快递到哪了"
     contributions = [*explanation.contributions1, *explanation.contributions2]
     most = max(map(abs, contributions))
-    classes = browser.value("[...document.querySelectorAll('.characters span')].map(s => s.className)")
+    classes = browser.value(
+        "[...document.querySelectorAll('.characters span')].map(s => s.className)"
+    )
     assert classes == [
         "" if abs(each) / most < 0.02 else "together" if each >= 0 else "apart"
         for each in contributions
@@ -230,8 +235,3 @@ def test_a_token_is_asked_for_and_kept_for_the_tab(desk, browser) -> None:
         browser.wait_for("document.querySelectorAll('li.card').length === 4")
         browser.open(link(address, q="快递到哪了"))
         assert len(texts(browser, "li.card")) == 4
-
-
-def test_a_picture_of_the_page_is_not_empty(url, browser, tmp_path: Path) -> None:
-    browser.open(link(url, q="如何修改密码"))
-    assert browser.picture()[:8] == b"\x89PNG\r\n\x1a\n"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from siamese.serving import requests as limits
-from siamese.serving.refusal import Refusal
+from siamese.serving.answer import RequestError
 from siamese.serving.requests import (
     EmbeddingsRequest,
     ExplainRequest,
@@ -20,8 +20,8 @@ PAIR = SimilarityRequest
 SEARCH = SearchRequest
 
 
-def refusal_of(kind: type[Request], body: bytes) -> Refusal:
-    with pytest.raises(Refusal) as refused:
+def refusal_of(kind: type[Request], body: bytes) -> RequestError:
+    with pytest.raises(RequestError) as refused:
         parse(kind, body)
     return refused.value
 

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from serving import put
 from small_encoder import small_encoder
 
 from siamese.errors import UserError
@@ -29,16 +30,6 @@ def place(made, tmp_path) -> Path:
     put(made / "model-1", tmp_path / "best")
     put(made / "index-1", tmp_path / "index")
     return tmp_path
-
-
-def put(source: Path, target: Path) -> None:
-    """Put a folder in the place of another, as all of ours are: at once."""
-    beside = target.with_name("beside")
-    shutil.copytree(source, beside)
-    if target.exists():
-        target.rename(target.with_name("old"))
-    beside.rename(target)
-    shutil.rmtree(target.with_name("old"), ignore_errors=True)
 
 
 def open_at(place: Path) -> Served:

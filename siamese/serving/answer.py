@@ -1,4 +1,4 @@
-"""A request that is not answered: the status, and a sentence for whoever sent it."""
+"""What goes back: an answer, or a sentence that says why there is none."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class Refusal(Exception):
+class RequestError(Exception):
     """Says why a request is not answered.
 
     Attributes:
