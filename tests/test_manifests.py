@@ -322,7 +322,6 @@ class TestRayService:
         [
             ("applications", None),
             ("applications.0.import_path", None),
-            ("applications.0.importPath", "distributed.serving.ingress:build"),
             ("applications.0.args", "model=best"),
             ("proxy_location", "Everywhere"),
         ],
