@@ -6,7 +6,9 @@ three lists of phrasings, all written by hand and apart from one another:
 
 * `train`: phrasings to train on; "[a|b]" stands for words that may replace one another;
 * `dev`: phrasings of the development pairs, which pick the epoch and the threshold;
-* `query`: what customers type, colloquial, some with typos; the test, and for nothing else.
+* `query`: what customers type, some of it colloquial and with typos; the test, and for nothing else.
+
+What a training phrasing gives that is also a development phrasing or a query is left out.
 
 `source/off_topic_dev.txt` holds questions that no entry answers, for the development pairs;
 `off_topic.txt`, those of the test, is written by hand where it lies.
@@ -29,7 +31,7 @@ HERE = Path(__file__).resolve().parent
 SOURCE = HERE / "source"
 SEED = "siamese-faq-1"
 
-RENDERINGS = 2
+RENDERINGS = 3
 PREFIX_SHARE = 0.2
 ENDING_SHARE = 0.3
 # A dev text meets this many questions of other entries, those most like it in characters.
@@ -93,9 +95,10 @@ def training_texts(entry: Entry) -> list[str]:
     """Return the question and what the training phrasings give."""
     # Seeded per entry, so that an edit of one leaves the texts of all others alone.
     rng = Random(f"{SEED}/{entry.id}")
+    held_out = {bare(text) for text in (*entry.dev, *entry.query)}
     texts = [entry.question]
     for template in entry.train:
-        ways = fill(template)
+        ways = [way for way in fill(template) if bare(way) not in held_out]
         for text in rng.sample(ways, min(RENDERINGS, len(ways))):
             texts.append(decorate(text, rng))
     return texts
@@ -142,10 +145,6 @@ def check(entries: Sequence[Entry], off_topic_dev: Sequence[str], off_topic: Seq
             assert "\t" not in text and text == text.strip() and text, f"{owner}: {text!r}"
             other = owners.setdefault(bare(text), owner)
             assert other == owner, f"{text} is in {other} and in {owner}"
-    # The templates that `training_texts` did not draw count as trained on too.
-    for entry in entries:
-        for text in (way for template in entry.train for way in fill(template)):
-            assert owners.get(bare(text), f"{entry.id} train") == f"{entry.id} train", text
 
 
 def write(name: str, text: str) -> None:
