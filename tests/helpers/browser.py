@@ -89,13 +89,13 @@ class Browser:
         """Put text where the cursor is."""
         self.call("Input.insertText", text=text)
 
-    def size(self, width: int, height: int) -> None:
-        """Give the page a size in pixels."""
+    def size(self, width: int, height: int, sharpness: float = 1) -> None:
+        """Give the page a size in pixels, and so many pixels of a picture for each."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
             height=height,
-            deviceScaleFactor=1,
+            deviceScaleFactor=sharpness,
             mobile=False,
         )
 

@@ -90,7 +90,7 @@ function drawThreshold() {
   const meaning =
     probability === null
       ? "What is more similar counts as the same. The model has no calibrator, so no probability."
-      : `Two sentences of just this similarity mean the same with probability ${shown(probability, 2)}. The curve shows it for all; within the band the model is unsure.`;
+      : `Two sentences of just this similarity mean the same with probability ${shown(probability, 2)}; within the band the model is unsure.`;
   $("threshold-meaning").textContent = meaning;
   $("threshold").setAttribute("aria-valuetext", `${shown(threshold)}. ${meaning}`);
   drawCurve();
