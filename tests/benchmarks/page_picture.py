@@ -19,8 +19,8 @@ from siamese.serving.desk import Desk
 from siamese.serving.served import name_of
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "helpers"))
-from browser import Browser  # noqa: E402
-from served_here import listening  # noqa: E402
+from browser import Browser
+from served_here import listening
 
 SIZE = (600, 780)
 SHARPNESS = 1.2

@@ -44,7 +44,7 @@ def siamese(monkeypatch, capsys) -> Callable[..., tuple[int, str]]:
         (["none"], ["none", "no such folder"]),
         (["empty"], ["empty", "not a model folder"]),
         (["model", "--index", "none"], ["none"]),
-        (["model", "--index", "empty"], ["empty", "not an index"]),
+        (["model", "--index", "empty"], ["empty", "no such index"]),
         (["model", "--index", "model"], ["model", "not of an index"]),
         (["model", "--index", "other-index"], ["other-index", "another model"]),
         (["model", "--host", "no.such.host.invalid"], ["no.such.host.invalid"]),

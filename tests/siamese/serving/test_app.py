@@ -5,8 +5,8 @@ import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any
 
-import httpx
 import pytest
+from asgi_client import Client, Response
 from served_here import Here
 from small_encoder import small_encoder
 
@@ -20,7 +20,7 @@ from siamese.serving.requests import MOST_BODY, Request
 PAIR = {"text1": "怎么修改密码", "text2": "快递到哪了"}
 POSTED = ["/v1/embeddings", "/similarity", "/search", "/explain"]
 
-Use = Callable[[httpx.AsyncClient], Coroutine[Any, Any, Any]]
+Use = Callable[[Client], Coroutine[Any, Any, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +33,7 @@ def using(here: Here, use: Use, token: str | None = None, **options: Any) -> Any
 
     async def work() -> Any:
         app = build_app(here, Batching(here.answer, 2, **options), token)
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
-            return await use(client)
+        return await use(Client(app))
 
     return asyncio.run(work())
 
@@ -44,7 +42,7 @@ def one(here: Here, method: str, path: str, token: str | None = None, **options:
     return using(here, lambda client: client.request(method, path, **options), token)
 
 
-def message(answer: httpx.Response) -> str:
+def message(answer: Response) -> str:
     assert answer.headers["content-type"] == "application/json"
     error = answer.json()["error"]
     assert set(error) == {"message", "type"}
@@ -61,7 +59,7 @@ def test_a_pair_is_compared(here) -> None:
 def test_requests_of_the_same_moment_are_answered_together() -> None:
     here = Here(Desk(small_encoder(), None, ""))
 
-    async def use(client: httpx.AsyncClient) -> list[httpx.Response]:
+    async def use(client: Client) -> list[Response]:
         asked = [client.post("/similarity", json={**PAIR, "text1": f"{i}"}) for i in range(40)]
         return await asyncio.gather(*asked)
 
@@ -128,7 +126,7 @@ def test_a_body_that_does_not_arrive_is_not_waited_for(here, monkeypatch) -> Non
 def test_the_full_queue_answers_503_with_a_time_to_come_back() -> None:
     here = Here(Desk(small_encoder(), None, ""))
 
-    async def use(client: httpx.AsyncClient) -> list[httpx.Response]:
+    async def use(client: Client) -> list[Response]:
         return await asyncio.gather(*[client.post("/similarity", json=PAIR) for _ in range(9)])
 
     answers = using(here, use, most_waiting=3)
@@ -147,7 +145,7 @@ class TestToken:
     )
     @pytest.mark.parametrize("path", [*POSTED, "/about", "/metrics", "/v1/models"])
     def test_without_it_nothing_is_answered(self, here, path, given) -> None:
-        headers = {} if given is None else {"Authorization": given.encode("latin-1")}
+        headers = {} if given is None else {"Authorization": given}
         method = "POST" if path in POSTED else "GET"
         answer = one(here, method, path, "secret", headers=headers, content=b"{}")
         assert answer.status_code == 401
