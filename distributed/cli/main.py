@@ -13,6 +13,7 @@ from distributed.cli import (
     job_commands,
     model_commands,
     search_commands,
+    serving_commands,
     teaching_commands,
     training_commands,
 )
@@ -65,6 +66,7 @@ for command, line in (
     (search_commands.search, "siamese search faq-index 怎么退票 -k 3"),
     (model_commands.negatives, "siamese negatives run/best data --output data-2"),
     (model_commands.report, "siamese report run"),
+    (serving_commands.serve, "siamese serve run/best --index faq-index --port 8000"),
 ):
     app.command(epilog=example(line))(ending_in_words(command))
 
