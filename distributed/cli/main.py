@@ -10,6 +10,7 @@ import typer
 from distributed.cli import (
     audit_commands,
     data_commands,
+    export_commands,
     job_commands,
     model_commands,
     teaching_commands,
@@ -57,6 +58,7 @@ for command, line in (
     (model_commands.similarity, "siamese similarity run/best 怎么退票 如何退票"),
     (model_commands.explain, "siamese explain run/best 怎么退票 如何退票"),
     (model_commands.encode, "siamese encode run/best texts.txt --output vectors.parquet"),
+    (export_commands.export, "siamese export run/best --to onnx model --int8 --pairs test.tsv"),
     (model_commands.negatives, "siamese negatives run/best data --output data-2"),
     (model_commands.report, "siamese report run"),
 ):
