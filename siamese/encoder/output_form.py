@@ -11,7 +11,6 @@ from typing import Any, Literal, NamedTuple, cast, get_args
 import numpy as np
 
 from siamese.encoder.arguments import checked_flag
-from siamese.errors import UserError
 
 Precision = Literal["float32", "int8", "uint8", "binary", "ubinary"]
 
@@ -58,9 +57,9 @@ def output_form(normalize: bool, others: Mapping[str, Any]) -> OutputForm:
         others: what was passed to `encode`, by name; other arguments are not looked at.
 
     Raises:
-        TypeError: one is of the wrong type, or no precision.
+        TypeError: one is of the wrong type, or no precision; or a tensor is asked for, and torch is
+            not installed.
         ValueError: `truncate_dim` is not positive.
-        UserError: a tensor is asked for, and torch is not installed.
     """
     precision: Any = others.get("precision") or "float32"
     if not isinstance(precision, str) or precision not in get_args(Precision):
@@ -74,7 +73,7 @@ def output_form(normalize: bool, others: Mapping[str, Any]) -> OutputForm:
         container = "tensor"
     if container != "array" and find_spec("torch") is None:
         asked = "convert_to_tensor=True" if container == "tensor" else "convert_to_numpy=False"
-        raise UserError(
+        raise TypeError(
             f"encode: {asked} needs torch: pip install 'siamese-ray[sentence-transformers]'"
         )
     dim = _truncate_dim(others.get("truncate_dim"))

@@ -181,9 +181,8 @@ class SentenceEncoder(Comparing):
 
         Raises:
             TypeError: a sentence is not a string, an argument is unknown, of the wrong type, or
-                asks for another result.
+                asks for another result, or for a tensor where torch is not installed.
             ValueError: `batch_size` or `truncate_dim` is not positive, or int8 is asked of one.
-            UserError: a tensor is asked for, and torch is not installed.
         """
         from siamese.progress import progress
 

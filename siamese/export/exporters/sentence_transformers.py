@@ -25,7 +25,7 @@ from siamese.export.exporter import Encode, ExportOptions
 from siamese.export.readme import sentence_transformers_readme
 from siamese.export.safetensors_file import write_safetensors
 from siamese.storage.atomic import write_json
-from siamese.text.vocabulary import UNKNOWN_ID
+from siamese.text.vocabulary import PADDING_ID, UNKNOWN_ID
 
 # A tokenizer looks for each in every text: casefold has 104.
 MOST_REPLACED = 128
@@ -96,7 +96,8 @@ def _write_stock(
 ) -> list[dict[str, str]]:
     """Write `WordEmbeddings`, an `LSTM` for each layer, and `Pooling`."""
     weights = encoder.weights
-    write_json(folder / "tokenizer.json", _tokenizer(encoder, replaced))
+    tokens, rows = _tokens(encoder)
+    write_json(folder / "tokenizer.json", _tokenizer(tokens, replaced))
     write_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"})
     tokenizer = f"{_STOCK}.tokenizer.WordTokenizer.TransformersTokenizerWrapper"
     config: dict[str, Any] = {
@@ -105,7 +106,7 @@ def _write_stock(
         "max_seq_length": encoder.recipe.text.max_length,
     }
     write_json(folder / "wordembedding_config.json", config)
-    write_safetensors(folder / "model.safetensors", {"emb_layer.weight": weights.characters})
+    write_safetensors(folder / "model.safetensors", {"emb_layer.weight": weights.characters[rows]})
     modules = [{"path": "", "type": f"{_STOCK}.WordEmbeddings"}]
     for number, layer in enumerate(weights.layers, start=1):
         path = f"{number}_LSTM"
@@ -128,11 +129,32 @@ def _write_stock(
     return [*modules, {"path": path, "type": f"{_STOCK}.Pooling"}]
 
 
-def _tokenizer(encoder: SentenceEncoder, replaced: Mapping[str, str]) -> dict[str, Any]:
-    """Make a tokenizer of characters: those that are read as another have that one's id."""
-    ids = character_ids(encoder.vocabulary)
-    vocabulary = {"[PAD]": 0, "[UNK]": UNKNOWN_ID}
-    vocabulary |= {c: numbers[0] for c, numbers in ids.items() if len(numbers) == 1}
+def _tokens(encoder: SentenceEncoder) -> tuple[dict[str, int], list[int]]:
+    """Give every character that is read as one id a token, and say which id each token stands for.
+
+    A character that is read as another, such as "A" as "a", has a token of its own, with a copy of
+    that one's embedding: of two with the same number, a tokenizer that is saved again loses one.
+    """
+    tokens = {"[PAD]": PADDING_ID, "[UNK]": UNKNOWN_ID}
+    rows = [*range(len(encoder.vocabulary))]
+    taken = {PADDING_ID, UNKNOWN_ID}
+    for character, ids in character_ids(encoder.vocabulary).items():
+        if len(ids) != 1:
+            continue
+        tokens[character] = ids[0] if ids[0] not in taken else len(rows)
+        if ids[0] in taken:
+            rows.append(ids[0])
+        taken.add(ids[0])
+    return tokens, rows
+
+
+def _tokenizer(tokens: Mapping[str, int], replaced: Mapping[str, str]) -> dict[str, Any]:
+    """Make a tokenizer of characters.
+
+    Args:
+        tokens: each character's token.
+        replaced: characters that are read as several, with those.
+    """
     normalizers = [
         {"type": "Replace", "pattern": {"String": c}, "content": r} for c, r in replaced.items()
     ]
@@ -150,7 +172,7 @@ def _tokenizer(encoder: SentenceEncoder, replaced: Mapping[str, str]) -> dict[st
         },
         "post_processor": None,
         "decoder": None,
-        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "[UNK]"},
+        "model": {"type": "WordLevel", "vocab": tokens, "unk_token": "[UNK]"},
     }
 
 
