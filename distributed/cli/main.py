@@ -10,6 +10,7 @@ import typer
 from distributed.cli import (
     audit_commands,
     data_commands,
+    export_commands,
     job_commands,
     model_commands,
     search_commands,
@@ -64,6 +65,7 @@ for command, line in (
         "siamese index faq.csv --model run/best --output faq-index",
     ),
     (search_commands.search, "siamese search faq-index 怎么退票 -k 3"),
+    (export_commands.export, "siamese export run/best --to onnx model --int8 --pairs test.tsv"),
     (model_commands.negatives, "siamese negatives run/best data --output data-2"),
     (model_commands.report, "siamese report run"),
     (serving_commands.serve, "siamese serve run/best --index faq-index --port 8000"),
