@@ -10,6 +10,7 @@ import typer
 from distributed.cli import (
     audit_commands,
     data_commands,
+    encoding_commands,
     job_commands,
     model_commands,
     teaching_commands,
@@ -55,7 +56,10 @@ for command, line in (
     (data_commands.vectors, "siamese vectors groups.json --output vectors.txt --dim 100"),
     (model_commands.evaluate, "siamese evaluate run/best test.tsv --json test.json"),
     (model_commands.similarity, "siamese similarity run/best 怎么退票 如何退票"),
-    (model_commands.encode, "siamese encode run/best texts.txt --output vectors.parquet"),
+    (
+        encoding_commands.encode,
+        "siamese encode run/best texts.txt --output embeddings --workers 2",
+    ),
     (model_commands.negatives, "siamese negatives run/best data --output data-2"),
     (model_commands.report, "siamese report run"),
 ):
