@@ -60,6 +60,7 @@ for command, line in (
         encoding_commands.encode,
         "siamese encode run/best texts.txt --output embeddings --workers 2",
     ),
+    (model_commands.explain, "siamese explain run/best 怎么退票 如何退票"),
     (model_commands.negatives, "siamese negatives run/best data --output data-2"),
     (model_commands.report, "siamese report run"),
 ):

@@ -2,12 +2,16 @@
 
 import contextlib
 import math
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from distributed.cli.options import RESULTS, WHAT, Encoding, Model
 from siamese.errors import UserError
+
+if TYPE_CHECKING:
+    from siamese.encoder.sentence_encoder import SentenceEncoder
+    from siamese.evaluation.thresholds import Wanted
 
 
 def evaluate(
@@ -28,6 +32,20 @@ def evaluate(
             rich_help_panel=WHAT,
         ),
     ] = "stored",
+    precision: Annotated[
+        float | None,
+        typer.Option(
+            help="find the threshold for this precision, with its confidence interval",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    recall: Annotated[
+        float | None,
+        typer.Option(
+            help="find the threshold for this recall, with its confidence interval",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
     json_file: Annotated[
         str | None,
         typer.Option(
@@ -37,14 +55,16 @@ def evaluate(
     encoding: Encoding = None,
 ) -> None:
     """Judge a model on labelled pairs, or on finding paraphrases among all texts."""
-    number = _threshold(threshold)
+    judged_at = _threshold(threshold, precision, recall)
     from siamese.encoder.model_folder import local_model
     from siamese.evaluation.judge_model import judge_on_groups, judge_on_pairs
     from siamese.storage.atomic import write_json
     from siamese.storage.output import check_output, saving
 
-    if retrieval and threshold != "stored":
-        raise UserError("--threshold has no effect with --retrieval, which ranks.")
+    if retrieval and judged_at != "stored":
+        raise UserError(
+            "--threshold, --precision and --recall have no effect with --retrieval, which ranks."
+        )
     if json_file is not None:
         check_output(json_file, [pairs])
     with local_model(model) as folder:
@@ -53,7 +73,9 @@ def evaluate(
             metrics, notes = judge_on_groups(folder, pairs, encoding)
         else:
             title = f"threshold {threshold}"
-            metrics, notes = judge_on_pairs(folder, pairs, number, encoding)
+            if isinstance(judged_at, tuple):
+                title = f"threshold for {judged_at.kind} {judged_at.value:g}"
+            metrics, notes = judge_on_pairs(folder, pairs, judged_at, encoding)
     if json_file is not None:
         with saving(json_file) as beside:
             write_json(beside, metrics)
@@ -74,7 +96,32 @@ def similarity(
     encoder = SentenceEncoder.load(model)
     value = encoder.similarity(text1, text2)
     answer = "similar" if value > encoder.threshold else "different"
-    print(f"{value:.4f}  {answer} (threshold {encoder.threshold:.4f})")
+    print(f"{value:.4f}  {answer} (threshold {encoder.threshold:.4f}){_meaning(encoder, value)}")
+    for note in notes_on([text1, text2], encoder.vocabulary, encoder.recipe.text.max_length):
+        print(note)
+
+
+def explain(
+    model: Model,
+    text1: Annotated[str, typer.Argument(help="a sentence")],
+    text2: Annotated[str, typer.Argument(help="another sentence")],
+    json_output: Annotated[
+        bool, typer.Option("--json", help="print the figures as JSON", rich_help_panel=RESULTS)
+    ] = False,
+) -> None:
+    """Show what each character of two sentences adds to their similarity, or takes from it."""
+    import json
+
+    from distributed.cli.explanation_output import print_explanation
+    from siamese.encoder.sentence_encoder import SentenceEncoder
+    from siamese.text.notes import notes_on
+
+    encoder = SentenceEncoder.load(model)
+    explanation = encoder.explain(text1, text2)
+    if json_output:
+        print(json.dumps(explanation.as_dict(), ensure_ascii=False))
+        return
+    print_explanation(explanation)
     for note in notes_on([text1, text2], encoder.vocabulary, encoder.recipe.text.max_length):
         print(note)
 
@@ -144,7 +191,34 @@ def report(run: Annotated[str, typer.Argument(help="a run's folder or URI")]) ->
     print(f"report: {write_report(run)}")
 
 
-def _threshold(value: str) -> float | Literal["stored", "fit"]:
+def _meaning(encoder: "SentenceEncoder", similarity: float) -> str:
+    """Say how probable it is that two texts of a similarity mean the same, if the model knows."""
+    if encoder.calibrator is None:
+        return ""
+    from siamese.encoder.calibration import verdict_of
+
+    probability = float(encoder.calibrator.probability(similarity))
+    unsure = ", unsure" if verdict_of(probability) == "unsure" else ""
+    return f", probability {probability:.2f}{unsure}"
+
+
+def _threshold(
+    value: str, precision: float | None, recall: float | None
+) -> "float | Wanted | Literal['stored', 'fit']":
+    from siamese.evaluation.thresholds import Wanted
+
+    given = [value != "stored", precision is not None, recall is not None]
+    if sum(given) > 1:
+        raise UserError("give one of --threshold, --precision and --recall.")
+    wanted = None
+    if precision is not None:
+        wanted = Wanted("precision", precision)
+    if recall is not None:
+        wanted = Wanted("recall", recall)
+    if wanted and not 0 < wanted.value <= 1:
+        raise UserError(f"--{wanted.kind} {wanted.value:g}: give a share above 0 and at most 1.")
+    if wanted:
+        return wanted
     if value == "stored":
         return "stored"
     if value == "fit":

@@ -4,6 +4,7 @@ MODEL/encoder.keras     the weights, as Keras saves them
 MODEL/vocabulary.json   the characters
 MODEL/recipe.yaml       every setting of the run that trained it
 MODEL/metrics.json      what was measured on the development pairs, with the threshold
+MODEL/calibration.json  what similarities mean; models of older releases have none
 MODEL/README.md         the model card, for people
 MODEL/manifest.json     checksums; a folder without it is not a model folder
 """
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from siamese.config.loading import load_recipe
 from siamese.config.metrics import METRICS
 from siamese.config.recipe import Recipe
+from siamese.encoder.calibration import Calibrator, read_calibrator, write_calibrator
 from siamese.encoder.model_card import model_card
 from siamese.encoder.weights import Weights, read_weights
 from siamese.errors import UserError
@@ -28,7 +30,10 @@ if TYPE_CHECKING:
 
 # Every file whose content a loaded model depends on; the card is for people and may be edited.
 CHECKED_FILES = ("encoder.keras", "vocabulary.json", "recipe.yaml", "metrics.json")
+CALIBRATION = "calibration.json"
 MANIFEST = "manifest.json"
+# All that loading a model reads, if it is there.
+MODEL_FILES = (*CHECKED_FILES, CALIBRATION, MANIFEST)
 VERSION = 1
 # Above all figures; neither NaN lies below it, nor infinity, nor what is too large for a float.
 LARGEST_FIGURE = 1e18
@@ -37,6 +42,7 @@ LARGEST = {
     "vocabulary.json": 1 << 26,
     "recipe.yaml": 1 << 20,
     "metrics.json": 1 << 20,
+    CALIBRATION: 1 << 24,
     MANIFEST: 1 << 20,
 }
 
@@ -50,6 +56,7 @@ class ModelContents(NamedTuple):
         recipe: the settings that it was trained with.
         threshold: a similarity above it means the same.
         metrics: what was measured on the development pairs when the model was kept.
+        calibrator: what similarities mean, if anybody fitted it.
     """
 
     weights: Weights
@@ -57,6 +64,7 @@ class ModelContents(NamedTuple):
     recipe: Recipe
     threshold: float
     metrics: dict[str, Any]
+    calibrator: Calibrator | None = None
 
 
 def write_model_folder(folder: Path, model: "keras.Model", contents: ModelContents) -> None:
@@ -75,7 +83,10 @@ def write_model_folder(folder: Path, model: "keras.Model", contents: ModelConten
         write_json(beside / "metrics.json", metrics)
         card = model_card(contents.weights, contents.vocabulary, contents.recipe, metrics)
         (beside / "README.md").write_text(card, encoding="utf-8")
-        checksums = {name: sha256_of(beside / name) for name in CHECKED_FILES}
+        if contents.calibrator is not None:
+            write_calibrator(beside / CALIBRATION, contents.calibrator)
+        present = [name for name in (*CHECKED_FILES, CALIBRATION) if (beside / name).is_file()]
+        checksums = {name: sha256_of(beside / name) for name in present}
         write_json(beside / MANIFEST, {"version": VERSION, "sha256": checksums})
 
 
@@ -90,12 +101,14 @@ def read_model_folder(folder: Path) -> ModelContents:
     """
     check_model_folder(folder)
     metrics = _read_metrics(folder / "metrics.json")
+    calibration = folder / CALIBRATION
     contents = ModelContents(
         read_weights(folder / "encoder.keras"),
         Vocabulary.load(folder / "vocabulary.json"),
         load_recipe(str(folder / "recipe.yaml"), stored=True),
         metrics["threshold"],
         metrics,
+        read_calibrator(calibration) if calibration.is_file() else None,
     )
     _check_fit(folder, contents)
     return contents
@@ -141,7 +154,7 @@ def local_model(location: str | Path) -> AbstractContextManager[Path]:
         UserError: there is no such folder at the URI, or it cannot be read.
     """
     # The second one for the hint that a run folder gets.
-    return local_copy(location, (*CHECKED_FILES, MANIFEST, f"best/{MANIFEST}"))
+    return local_copy(location, (*MODEL_FILES, f"best/{MANIFEST}"))
 
 
 def check_model_folder(folder: Path) -> None:
@@ -163,11 +176,13 @@ def check_model_folder(folder: Path) -> None:
     if not isinstance(content, dict) or content.get("version") != VERSION:
         raise UserError(f"{manifest}: not of version {VERSION}, which this release reads.")
     checksums = content.get("sha256")
-    for name in CHECKED_FILES:
+    checksums = checksums if isinstance(checksums, dict) else {}
+    calibrated = (folder / CALIBRATION).is_file() or CALIBRATION in checksums
+    for name in (*CHECKED_FILES, CALIBRATION) if calibrated else CHECKED_FILES:
         if not (folder / name).is_file():
             raise UserError(f"{folder}: {name} is missing. Copy or train the model again.")
         _check_own(folder, name)
-        if not isinstance(checksums, dict) or sha256_of(folder / name) != checksums.get(name):
+        if sha256_of(folder / name) != checksums.get(name):
             raise UserError(
                 f"{folder / name}: not the file that was saved (its SHA-256 is not the one in "
                 f"{MANIFEST}): truncated or altered. Copy or train the model again."

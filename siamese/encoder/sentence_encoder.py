@@ -1,7 +1,5 @@
 """SentenceEncoder: what a user keeps, loads and calls."""
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -13,18 +11,19 @@ from siamese.config.recipe import Recipe
 from siamese.encoder.arguments import (
     check_others,
     checked_batch_size,
-    checked_embeddings,
     checked_flag,
     checked_sentences,
 )
 from siamese.encoder.bilstm_numpy import Inference
+from siamese.encoder.calibration import Calibrator
+from siamese.encoder.comparing import Comparing
+from siamese.encoder.fingerprint import fingerprint_of
 from siamese.encoder.model_folder import (
     ModelContents,
     local_model,
     read_model_folder,
     write_model_folder,
 )
-from siamese.encoder.similarity import similarity_matrix
 from siamese.encoder.text_batches import batches_of, may_have_gpu
 from siamese.encoder.threads import cores, in_threads
 from siamese.encoder.weights import Weights, weights_of
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 SMALLEST_SHARE = 32
 
 
-class SentenceEncoder:
+class SentenceEncoder(Comparing):
     """Turns sentences into vectors, and compares them.
 
     Load one with `SentenceEncoder.load(folder)`. On a CPU it works in numpy (`bilstm_numpy.py`) and
@@ -58,6 +57,7 @@ class SentenceEncoder:
         vocabulary: its characters.
         threshold: a similarity above it means the same.
         metrics: what was measured on the development pairs when the model was kept.
+        calibrator: what similarities mean; None: nobody fitted it (models of older releases).
     """
 
     def __init__(
@@ -67,11 +67,13 @@ class SentenceEncoder:
         recipe: Recipe,
         threshold: float = 0.0,
         metrics: dict[str, Any] | None = None,
+        calibrator: Calibrator | None = None,
     ) -> None:
         self.vocabulary = vocabulary
         self.recipe = recipe
         self.threshold = threshold
         self.metrics = metrics or {}
+        self.calibrator = calibrator
         self._take(weights)
 
     @classmethod
@@ -123,19 +125,7 @@ class SentenceEncoder:
         whatever their threshold and wherever they are stored. An index keeps it, so that it is
         never searched with another model.
         """
-        recipe, vocabulary = self.recipe, self.vocabulary
-        settings = (
-            recipe.text.max_length,
-            vocabulary.normalize,
-            vocabulary.lowercase,
-            recipe.encoder.pooling,
-            recipe.evaluation.similarity,
-            "".join(vocabulary.characters),
-        )
-        of = hashlib.sha256(json.dumps(settings).encode())
-        for array in self.weights.flat():
-            of.update(np.ascontiguousarray(array))
-        return of.hexdigest()
+        return fingerprint_of(self.weights, self.vocabulary, self.recipe)
 
     @cached_property
     def _on_gpu(self) -> Callable[[np.ndarray], np.ndarray] | None:
@@ -217,45 +207,15 @@ class SentenceEncoder:
             embeddings /= np.where(norms > 0, norms, 1)
         return embeddings
 
-    def similarity(
-        self, a: str | Sequence[str] | np.ndarray, b: str | Sequence[str] | np.ndarray
-    ) -> Any:
-        """Compare `a` with `b` by the similarity that the model was trained for (cosine).
-
-        Two sentences have the same similarity, to the last bit, alone and among others.
-
-        Args:
-            a: a sentence, sentences, or embeddings `[n, dim]`.
-            b: a sentence, sentences, or embeddings `[m, dim]`.
-
-        Returns:
-            A number for two sentences, otherwise float64 `[n, m]`: every one of `a` with every
-            one of `b`.
-
-        Raises:
-            TypeError: one is none of these.
-            ValueError: embeddings are of another width, or not finite.
-        """
-        kind = self.recipe.evaluation.similarity
-        similarities = similarity_matrix(self._rows(a), self._rows(b), kind)
-        both_single = isinstance(a, str) and isinstance(b, str)
-        return float(similarities[0, 0]) if both_single else similarities
-
-    def is_similar(
-        self, a: str | Sequence[str] | np.ndarray, b: str | Sequence[str] | np.ndarray
-    ) -> Any:
-        """Compare the similarity with the stored threshold; shapes as in `similarity`."""
-        return self.similarity(a, b) > self.threshold
-
-    def _rows(self, value: str | Sequence[str] | np.ndarray) -> np.ndarray:
-        if isinstance(value, np.ndarray) and value.dtype.kind not in "OSTU":
-            return checked_embeddings(value, self.embedding_dim)
-        return np.atleast_2d(self.encode(value))
-
     def save(self, folder: Path | str) -> None:
         """Write the model folder, whole or not at all, in the place of an older one."""
         contents = ModelContents(
-            self.weights, self.vocabulary, self.recipe, self.threshold, self.metrics
+            self.weights,
+            self.vocabulary,
+            self.recipe,
+            self.threshold,
+            self.metrics,
+            self.calibrator,
         )
         write_model_folder(Path(folder), self.model, contents)
 

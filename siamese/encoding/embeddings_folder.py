@@ -1,7 +1,7 @@
 """A folder of embeddings: every text of some inputs with its embedding, in the order of the inputs.
 
-    DIR/part-00000.parquet …   `text` and `embedding`, float32 [dim]
-    DIR/manifest.json          written last: whose embeddings, how many, and the files' checksums
+DIR/part-00000.parquet …   `text` and `embedding`, float32 [dim]
+DIR/manifest.json          written last: whose embeddings, how many, and the files' checksums
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,7 @@
 """The format of a teacher folder: what a teacher says of texts, in Parquet files and a manifest.
 
-    DIR/part-00000.parquet …   `text` and `vector`, float16 [dim] of unit length
-    DIR/manifest.json          written last: a folder without it is not complete
+DIR/part-00000.parquet …   `text` and `vector`, float16 [dim] of unit length
+DIR/manifest.json          written last: a folder without it is not complete
 """
 
 from collections.abc import Iterable, Mapping

@@ -90,6 +90,14 @@ class Vocabulary:
             text = text.translate(self._forms)
         return text.casefold() if self.lowercase else text
 
+    def count_read(self, text: str, max_length: int) -> int:
+        """Count the characters of a text, from its beginning, that are not cut.
+
+        They are `max_length`, or fewer where case folding or a usual form makes several of one.
+        """
+        ends = np.cumsum([len(self.read(character)) for character in text], dtype=np.int64)
+        return min(int(np.searchsorted(ends, max_length)) + 1, len(text))
+
     def encode(
         self, texts: Sequence[str], max_length: int, length: int | None = None
     ) -> np.ndarray:

@@ -12,8 +12,8 @@ import numpy as np
 
 from siamese.config.recipe import Recipe, flat_settings
 from siamese.encoder.model_folder import (
-    CHECKED_FILES,
     MANIFEST,
+    MODEL_FILES,
     ModelContents,
     local_model,
     read_model_folder,
@@ -171,7 +171,7 @@ def load_initial_model(location: str | Path, copy: Path | None = None) -> Initia
         contents = read_model_folder(here)
         if copy:
             copy.mkdir(parents=True)
-            for name in (*CHECKED_FILES, MANIFEST):
+            for name in filter(lambda name: (here / name).is_file(), MODEL_FILES):
                 shutil.copyfile(here / name, copy / name)
         return InitialModel(str(location), sha256_of(here / MANIFEST), contents, copy)
 

@@ -10,6 +10,8 @@ from siamese.data.dataset import TrainingData
 from siamese.data.pair import Pair
 from siamese.encoder.keras_tf import tf
 from siamese.errors import UserError
+from siamese.evaluation.calibration import fit_calibrator
+from siamese.evaluation.pair_metrics import labels_of
 from siamese.training.batches import Batches
 from siamese.training.best_model import BEST, write_scores
 from siamese.training.checkpoint import Progress
@@ -147,6 +149,7 @@ def _best_so_far(state: TrainingState, pairs: list[Pair], found: Judgement) -> S
     at.best_metric, at.best_epoch = found.value, at.epoch + 1
     encoder = state.encoder
     encoder.threshold = found.threshold
+    encoder.calibrator = fit_calibrator(found.scores, labels_of(pairs))
     stands = {"epoch": at.epoch + 1, "step": at.step}
     encoder.metrics = {**stands, **found.figures, **state.origin}
 

@@ -1,37 +1,44 @@
-"""An encoder with weights that are drawn and not trained; no TensorFlow is needed to make it."""
+"""A sentence encoder of a few random numbers."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 
+from siamese import SentenceEncoder
 from siamese.config.loading import load_recipe
-from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.encoder.weights import Layer, Weights
 from siamese.text.vocabulary import Vocabulary, count_characters
 
-CHARACTERS = "第句话怎么修改密码如何更登录呢快递到哪了退票办卡0123456789"
+TEXTS = ["怎么修改密码", "如何更改登录密码呢？", "快递到哪了", "Wi-Fi 的密码是什么"]
 
 
 def small_encoder(
-    texts: Iterable[str] = CHARACTERS, similarity: str = "cosine", threshold: float = 0.7
+    *settings: str, seed: int = 7, texts: Sequence[str] = TEXTS, threshold: float = 0.25
 ) -> SentenceEncoder:
-    """Make one that knows the characters of some texts."""
+    """Make an encoder of 12 numbers, without TensorFlow; `save` needs it.
+
+    Args:
+        settings: of its recipe.
+        seed: of the numbers.
+        texts: whose characters it knows.
+        threshold: of the model.
+    """
     recipe = load_recipe(
         "fast",
         [
             "encoder.embedding_dim=8",
             "encoder.lstm_units=[6]",
             "encoder.pooling=mean",
-            f"evaluation.similarity={similarity}",
+            "text.max_length=64",
+            *settings,
         ],
     )
     vocabulary = Vocabulary(count_characters(texts), recipe.text.lowercase)
-    rng = np.random.default_rng(2)
+    draw = np.random.default_rng(seed)
 
-    def drawn(*shape: int) -> np.ndarray:
-        return rng.normal(size=shape).astype(np.float32)
+    def numbers(*shape: int) -> np.ndarray:
+        return draw.normal(size=shape).astype(np.float32)
 
-    layer = Layer(drawn(2, 8, 24), drawn(2, 6, 24) / 2, drawn(2, 24) / 2)
-    return SentenceEncoder(
-        Weights(drawn(len(vocabulary), 8), (layer,), None), vocabulary, recipe, threshold
-    )
+    layer = Layer(numbers(2, 8, 24), numbers(2, 6, 24), numbers(2, 24))
+    weights = Weights(numbers(len(vocabulary), 8), (layer,), None)
+    return SentenceEncoder(weights, vocabulary, recipe, threshold)

@@ -22,6 +22,7 @@ from siamese.errors import UserError
 from siamese.training.execution import Execution
 
 TWO = Execution(workers=(2, 2), trackers=())
+KNOWN = ["第句话怎么修改密码如何退票0123456789"]
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setattr(siamese.encoding.embeddings_folder, "TEXTS_PER_PART", 50)
     texts = [f"第{i * 7919 % 1000}句话" for i in range(1000)]
     (tmp_path / "in.txt").write_text("\n".join(texts), encoding="utf-8")
-    small_encoder().save(tmp_path / "model")
+    small_encoder(texts=KNOWN).save(tmp_path / "model")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -73,7 +74,7 @@ class TestActors:
     def test_two_write_the_bytes_of_one_process_also_when_one_dies(self, cluster, place) -> None:
         # This module is not on the workers' path.
         ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-        dying = Dying(small_encoder(), place / "died")
+        dying = Dying(small_encoder(texts=KNOWN), place / "died")
         encode_folder(["in.txt"], dying, "two", encode=on_ray(TWO, [], False))
         assert (place / "died").exists()
         encode("model", ["in.txt"], "one")
@@ -82,7 +83,8 @@ class TestActors:
 
     def test_what_was_killed_is_gone_on_with(self, cluster, place) -> None:
         code = (
-            "import time, siamese.encoding.embeddings_folder as folder; folder.TEXTS_PER_PART = 50\n"
+            "import time, siamese.encoding.embeddings_folder as folder\n"
+            "folder.TEXTS_PER_PART = 50\n"
             "write = folder.fill.__globals__['write_part']\n"
             "def slow(*a): time.sleep(0.2); return write(*a)\n"
             "folder.fill.__globals__['write_part'] = slow\n"
