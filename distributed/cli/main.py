@@ -10,6 +10,7 @@ import typer
 from distributed.cli import (
     audit_commands,
     data_commands,
+    duplicates_commands,
     encoding_commands,
     job_commands,
     model_commands,
@@ -61,6 +62,14 @@ for command, line in (
         "siamese encode run/best texts.txt --output embeddings --workers 2",
     ),
     (model_commands.explain, "siamese explain run/best 怎么退票 如何退票"),
+    (
+        duplicates_commands.dedup,
+        "siamese dedup faq.csv --model run/best --output kept.csv --report gone.csv",
+    ),
+    (
+        duplicates_commands.mine,
+        "siamese mine texts.txt --model run/best --pairs pairs.tsv --groups groups.jsonl",
+    ),
     (model_commands.negatives, "siamese negatives run/best data --output data-2"),
     (model_commands.report, "siamese report run"),
 ):

@@ -5,7 +5,7 @@ from typing import Any
 from distributed.encoding.actors import check_gpus, on_ray
 from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.encoding.embeddings_folder import encode_folder
-from siamese.encoding.filling import Existing, encode_here
+from siamese.encoding.filling import Encode, Existing, encode_here
 from siamese.training.execution import Execution
 
 
@@ -36,8 +36,36 @@ def encode(
         UserError: the model, an input or the output cannot be used, or the cluster cannot run it.
         RunError: the workers keep dying.
     """
-    execution = execution or Execution()
+    encoder, way = _prepared(model, execution or Execution())
+    return encode_folder(inputs, encoder, output, normalize, existing, way, encoding)
+
+
+def encoder_and_way(
+    model: str, workers: int, gpus_per_worker: float, cpus_per_worker: float, verbose: bool
+) -> tuple[SentenceEncoder, Encode]:
+    """Load a model, and say where it is to encode.
+
+    Args:
+        model: the model folder, a path or URI.
+        workers: of Ray Data; 0: this process.
+        gpus_per_worker: a whole GPU or a fraction of one.
+        cpus_per_worker: reserved, and used.
+        verbose: show what Ray writes.
+
+    Raises:
+        UserError: the model cannot be used, or there is a GPU for no worker.
+    """
+    execution = Execution(
+        workers=(workers, workers),
+        gpus_per_worker=gpus_per_worker,
+        cpus_per_worker=cpus_per_worker,
+        trackers=(),
+        verbose=verbose,
+    )
+    return _prepared(model, execution)
+
+
+def _prepared(model: str, execution: Execution) -> tuple[SentenceEncoder, Encode]:
     check_gpus(execution, "this process")
     encoder = SentenceEncoder.load(model)
-    way = on_ray(execution, [], True) if execution.workers[1] else encode_here
-    return encode_folder(inputs, encoder, output, normalize, existing, way, encoding)
+    return encoder, on_ray(execution, [], True) if execution.workers[1] else encode_here
