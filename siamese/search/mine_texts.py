@@ -124,8 +124,9 @@ def write_groups(found: Mined, output: str) -> None:
 
 def examples(found: Mined, count: int = 3) -> Sequence[tuple[float, str, str]]:
     """Return some of the pairs, spread over all of them: similarity and texts."""
+    if not len(found.pairs.ones):
+        return []
     places = np.unique(np.linspace(0, len(found.pairs.ones) - 1, count).astype(np.int64))
-    places = places[places >= 0]
     ones, others, similarities = (part[places] for part in found.pairs)
     return list(
         zip(similarities.tolist(), found.texts_of(ones), found.texts_of(others), strict=True)
