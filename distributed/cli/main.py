@@ -14,6 +14,7 @@ from distributed.cli import (
     encoding_commands,
     job_commands,
     model_commands,
+    search_commands,
     teaching_commands,
     training_commands,
 )
@@ -70,6 +71,11 @@ for command, line in (
         duplicates_commands.mine,
         "siamese mine texts.txt --model run/best --pairs pairs.tsv --groups groups.jsonl",
     ),
+    (
+        search_commands.index,
+        "siamese index faq.csv --model run/best --output faq-index",
+    ),
+    (search_commands.search, "siamese search faq-index 怎么退票 -k 3"),
     (model_commands.negatives, "siamese negatives run/best data --output data-2"),
     (model_commands.report, "siamese report run"),
 ):

@@ -7,16 +7,16 @@ from siamese.errors import UserError
 
 # What the column of texts is called; the first of these that a table has.
 TEXT_COLUMNS = (
-    "text",
     "question",
     "query",
-    "sentence",
-    "title",
-    "问题",
-    "标准问",
     "标准问题",
+    "标准问",
+    "问题",
     "提问",
+    "text",
+    "sentence",
     "文本",
+    "title",
 )
 
 

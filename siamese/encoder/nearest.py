@@ -23,7 +23,7 @@ FOLDS = 64
 # Pairs that are compared exactly at once: some MiB.
 PAIRS_AT_ONCE = 2048
 # Similarities that a thread holds at once, at most: queries times candidates.
-QUERIES_AT_ONCE, CANDIDATES_AT_ONCE = 256, 1 << 15
+QUERIES_AT_ONCE, CANDIDATES_AT_ONCE = 256, 1 << 14
 
 # Numbers of candidates, the nearest first, of equally near ones the lower number; and their
 # similarities, float64.
@@ -42,11 +42,13 @@ def may_be_best(scores: np.ndarray, error: np.ndarray, count: int) -> np.ndarray
     Returns:
         bool `[rows, columns]`.
     """
-    unknown = np.isnan(scores)
-    if unknown.any():
+    # Each look at all similarities counts: their largest tells whether any is NaN.
+    unknown = np.isnan(scores) if np.isnan(scores.max(initial=-np.inf)) else None
+    if unknown is not None:
         scores = np.where(unknown, -np.inf, scores)
-    last = _reached(scores, count)
-    return unknown | ((scores >= (last - 2 * error)) & (scores > -np.inf))
+    least = np.maximum(_reached(scores, count) - 2 * error, np.finfo(np.float32).min)
+    found = scores >= least.astype(np.float32)
+    return found if unknown is None else found | unknown
 
 
 def _reached(scores: np.ndarray, count: int) -> np.ndarray:

@@ -48,7 +48,7 @@ def require_usearch() -> Any:
     return usearch.index
 
 
-def _empty(dim: int, **options: Any) -> Any:
+def _empty(dim: int) -> Any:
     return require_usearch().Index(
         ndim=dim,
         metric="cos",
@@ -56,7 +56,7 @@ def _empty(dim: int, **options: Any) -> Any:
         connectivity=NEIGHBOURS,
         expansion_add=BUILD_WIDTH,
         expansion_search=SEARCH_WIDTH,
-        **options,
+        enable_key_lookups=False,
     )
 
 
@@ -66,7 +66,7 @@ def build_graph(embeddings: np.ndarray, path: Path, show_progress_bar: bool) -> 
     Raises:
         UserError: usearch is not installed.
     """
-    graph = _empty(embeddings.shape[1], enable_key_lookups=False)
+    graph = _empty(embeddings.shape[1])
     with progress(
         "building the graph", len(embeddings), "texts", show=show_progress_bar
     ) as advance:
@@ -92,7 +92,8 @@ class Graph:
         kind: of similarity.
 
     Raises:
-        UserError: usearch is not installed, or the file is no such graph.
+        UserError: usearch is not installed.
+        ValueError: the file is no such graph.
     """
 
     def __init__(self, path: Path, embeddings: np.ndarray, kind: Similarity) -> None:
@@ -101,10 +102,10 @@ class Graph:
         self._graph = _empty(embeddings.shape[1])
         try:
             self._graph.view(str(path))
-        except (RuntimeError, ValueError) as error:
-            raise UserError(f"{path}: damaged ({error}). Build or copy the index again.") from None
-        if len(self._graph) != len(embeddings):
-            raise UserError(f"{path}: of another number of texts. Build or copy the index again.")
+        except RuntimeError as error:
+            raise ValueError(f"its graph cannot be read: {error}") from None
+        if (len(self._graph), self._graph.ndim) != embeddings.shape:
+            raise ValueError("its graph is of other embeddings")
 
     def find(self, queries: np.ndarray, count: int, is_deleted: np.ndarray) -> list[Found] | None:
         """Find the nearest embeddings to each query, nearly always.
@@ -120,20 +121,29 @@ class Graph:
         wanted = min(count, len(is_deleted) - int(is_deleted.sum()))
         fetched = min(CANDIDATES * wanted, len(is_deleted))
         while fetched <= MOST_CANDIDATES:
-            matches = self._graph.search(_directions(queries), fetched, threads=cores())
-            keys = np.atleast_2d(matches.keys).astype(np.int64)
-            if (matches.counts < fetched).any():
-                return None  # a part of the graph that is not reached from everywhere
+            keys = self._keys(queries, fetched)
+            if keys is None:
+                return None
             kept = ~is_deleted[keys]
             if (kept.sum(axis=1) >= wanted).all():
-                return [
-                    self._exact(query, row[of], count)
-                    for query, row, of in zip(queries, keys, kept, strict=True)
-                ]
+                return self._exact(queries, keys, kept, count)
             fetched *= 4
         return None
 
-    def _exact(self, query: np.ndarray, rows: np.ndarray, count: int) -> Found:
-        zeros = np.zeros(len(rows), np.int64)
-        scores = similarities_of(query[None], zeros, self._embeddings, rows, self._kind)
-        return best_of(rows, scores, count)
+    def _keys(self, queries: np.ndarray, count: int) -> np.ndarray | None:
+        """Find candidates `[queries, count]`; None: from some place not so many are reached."""
+        matches = self._graph.search(_directions(queries), count, threads=cores())
+        if len(queries) == 1:  # these are not in rows
+            return matches.keys[None].astype(np.int64) if len(matches) == count else None
+        return matches.keys.astype(np.int64) if (matches.counts == count).all() else None
+
+    def _exact(
+        self, queries: np.ndarray, keys: np.ndarray, kept: np.ndarray, count: int
+    ) -> list[Found]:
+        """Return the best of each query's candidates that are kept, compared exactly."""
+        rows = np.repeat(np.arange(len(queries)), keys.shape[1])
+        scores = similarities_of(queries, rows, self._embeddings, keys.ravel(), self._kind)
+        return [
+            best_of(numbers[of], similar[of], count)
+            for numbers, similar, of in zip(keys, scores.reshape(keys.shape), kept, strict=True)
+        ]

@@ -50,10 +50,10 @@ def checked_queries(queries: Any) -> list[str]:
         raise UserError(f"expected a list of questions, found {shorten(queries)}.")
     checked = list(queries)
     for number, query in enumerate(checked, start=1):
+        which = f"question {number}" if len(checked) > 1 else "the question"
         if not isinstance(query, str):
-            raise UserError(f"question {number} must be a string, found {shorten(query)}.")
+            raise UserError(f"{which} must be a string, found {shorten(query)}.")
         if not query.strip():
-            which = f"question {number}" if len(checked) > 1 else "the question"
             raise UserError(f"{which} is empty. Ask something.")
     return checked
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 
 from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.errors import UserError
@@ -11,7 +12,14 @@ from siamese.progress import progress
 from siamese.search.approximate import needs_graph, require_usearch
 from siamese.search.entry import Entry
 from siamese.search.index_folder import IndexFolder, Manifest, Record
-from siamese.search.segment import NewSegment, Segment, in_batches, with_graph, without
+from siamese.search.segment import (
+    ENTRIES_AT_ONCE,
+    NewSegment,
+    Segment,
+    in_batches,
+    with_graph,
+    without,
+)
 from siamese.search.state import State
 
 # A segment is joined with what comes after it if it has at most so many times the texts of that: so
@@ -145,8 +153,10 @@ class Change:
 
     def _joined(self, segments: Sequence[Segment]) -> Segment:
         new = self._new_segment()
-        new.write_entries(batch for segment in segments for batch, _ in segment.live())
-        embeddings = (block for segment in segments for _, block in segment.live())
+        # As one piece: of many small ones, each would take some room of its own.
+        entries = pa.concat_tables(segment.live_entries() for segment in segments).combine_chunks()
+        new.write_entries(entries.to_batches(ENTRIES_AT_ONCE))
+        embeddings = (block for segment in segments for block in segment.live_embeddings())
         new.write_embeddings(embeddings, self._state.manifest.dim)
         return self._open(new.record())
 

@@ -97,24 +97,37 @@ def checked_entry(entry: Any, where: str) -> Entry:
         raise UserError(f"{where}: the text must be a string, found {shorten(text)}.")
     if not text.strip():
         raise UserError(f"{where}: the text is empty. Fill it in, or remove the row.")
-    fields = {
-        name: _as_json(value, f"{where}, {name!r}")
-        for name, value in fields.items()
-        if not _is_embedding(value)
-    }
     try:
+        fields = {
+            str(name): _as_json(value, f"{where}, {name!r}")
+            for name, value in fields.items()
+            if not _is_embedding(value)
+        }
         f"{entry_id}{text}{json.dumps(fields, ensure_ascii=False)}".encode()
     except UnicodeEncodeError:
         raise UserError(half_a_pair(where)) from None
+    except RecursionError:
+        raise UserError(f"{where}: holds lists in lists in lists, too deep to keep.") from None
     return Entry(entry_id, text, fields)
 
 
-def checked_entries(entries: Iterable[Any]) -> Iterator[Entry]:
-    """Yield entries of a caller in Python as `checked_entry` does."""
+def checked_entries(entries: Iterable[Any], with_ids: bool = False) -> Iterator[Entry]:
+    """Yield entries of a caller in Python as `checked_entry` does.
+
+    Args:
+        entries: should be entries, or texts.
+        with_ids: whether each must have an id.
+
+    Raises:
+        UserError: as `checked_entry`, or an id is missing.
+    """
     if isinstance(entries, str | bytes) or not isinstance(entries, Iterable):
         raise UserError(f"expected a list of texts or of Entry, found {shorten(entries)}.")
-    for number, entry in enumerate(entries, start=1):
-        yield checked_entry(entry, f"entry {number}")
+    for number, value in enumerate(entries, start=1):
+        entry = checked_entry(value, f"entry {number}")
+        if with_ids and not entry.id:
+            raise UserError(f"entry {number}: has no id, which says what it replaces.")
+        yield entry
 
 
 def _checked_id(value: Any, where: str) -> str:

@@ -1,6 +1,7 @@
 """Index: texts that can be searched, and changed, on the disk or at a URI."""
 
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,11 +13,11 @@ from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.errors import UserError
 from siamese.search.arguments import checked_ids, checked_k, checked_queries, checked_threshold
 from siamese.search.change import Change
+from siamese.search.encoder_of_index import check_encoder, encoder_of, remembered_encoder
 from siamese.search.entry import Entry, checked_entries
 from siamese.search.index_folder import FILE, MANIFEST, IndexFolder, Manifest
 from siamese.search.state import State, open_state
-from siamese.storage.filesystem import absolute
-from siamese.storage.ownership import MARKS, owning
+from siamese.storage.ownership import MARKS
 
 
 class Hit(NamedTuple):
@@ -58,8 +59,9 @@ class Index:
         self.location = folder.location
         self.encoder = encoder
         self._folder = folder
+        self._lock = threading.RLock()  # of changes; who searches takes a state, which stays
         self._state = open_state(folder)
-        _check_encoder(self.location, self._state.manifest, encoder)
+        check_encoder(self.location, self._state.manifest, encoder)
 
     @classmethod
     def build(
@@ -86,12 +88,12 @@ class Index:
             UserError: an entry or the model cannot be used, an id occurs twice, there is no entry,
                 or `output` is in the way.
         """
-        encoder, model = _encoder_of(encoder)
+        encoder, model = encoder_of(encoder)
         least = checked_threshold(
             encoder.threshold if threshold is None else threshold, -sys.float_info.max
         )
         folder = IndexFolder(output)
-        with owning(output):
+        with folder.owned():
             old = _replaceable(folder, fresh)
             manifest = Manifest(
                 fingerprint=encoder.fingerprint,
@@ -102,7 +104,7 @@ class Index:
                 numbered=old.numbered if old else 0,
                 commits=old.commits if old else 0,
             )
-            with _cleaning_up(folder, old):
+            with folder.tidied():
                 change = Change(folder, State(manifest), encoder, show_progress_bar)
                 if not change.append(checked_entries(entries)):
                     raise UserError("there is no text to index.")
@@ -126,8 +128,8 @@ class Index:
         """
         folder = IndexFolder(location)
         if encoder is None:
-            encoder = _remembered(folder)
-        return cls(folder, _encoder_of(encoder)[0])
+            encoder = remembered_encoder(folder)
+        return cls(folder, encoder_of(encoder)[0])
 
     def __len__(self) -> int:
         return len(self._state)
@@ -153,12 +155,13 @@ class Index:
         Raises:
             UserError: the index is gone, damaged, or now one of another model.
         """
-        if self._folder.version() == self.version:
-            return False
-        state = open_state(self._folder, self._state)
-        _check_encoder(self.location, state.manifest, self.encoder)
-        self._state = state
-        return True
+        with self._lock:
+            if self._folder.version() == self.version:
+                return False
+            state = open_state(self._folder, self._state)
+            check_encoder(self.location, state.manifest, self.encoder)
+            self._state = state
+            return True
 
     def search(self, query: str, k: int | None = None, threshold: float | None = None) -> list[Hit]:
         """Find the texts that are most similar to a question: see `search_many`."""
@@ -214,7 +217,7 @@ class Index:
             UserError: as in `add`, or an id is not in the index.
         """
         with self._changing(show_progress_bar) as change:
-            return change.append(checked_entries(entries), replacing=True)
+            return change.append(checked_entries(entries, with_ids=True), replacing=True)
 
     def remove(self, ids: Iterable[str]) -> int:
         """Remove the entries of some ids; the number of those.
@@ -229,51 +232,15 @@ class Index:
     @contextmanager
     def _changing(self, show_progress_bar: bool = False) -> Iterator[Change]:
         """Own the index, and make what the block does to it its new state."""
-        with owning(self.location):
+        with self._lock, self._folder.owned():
             self.refresh()
             old = self._state.manifest
             self._folder.clean(old)  # what a killed process left
-            with _cleaning_up(self._folder, old):
+            with self._folder.tidied():
                 change = Change(self._folder, self._state, self.encoder, show_progress_bar)
                 yield change
                 self._folder.commit(change.manifest(), old)
             self._state = open_state(self._folder, self._state)
-
-
-def _encoder_of(
-    encoder: SentenceEncoder | str | Path,
-) -> tuple[SentenceEncoder, str | None]:
-    """Return the encoder, and where its model is, if that is said."""
-    if isinstance(encoder, SentenceEncoder):
-        return encoder, None
-    return SentenceEncoder.load(encoder), absolute(str(encoder))
-
-
-def _remembered(folder: IndexFolder) -> SentenceEncoder:
-    """Load the model that an index remembers."""
-    model = folder.read().model
-    if model is None:
-        raise UserError(
-            f"{folder.location}: does not say where its model is. Give the model that it was built "
-            "with (--model; in Python, encoder)."
-        )
-    try:
-        return SentenceEncoder.load(model)
-    except UserError as error:
-        raise UserError(
-            f"{folder.location}: its model cannot be used: {error} If it is elsewhere now, say "
-            "where (--model; in Python, encoder)."
-        ) from None
-
-
-def _check_encoder(location: str, manifest: Manifest, encoder: SentenceEncoder) -> None:
-    """Refuse another model than the index was built with."""
-    if manifest.fingerprint != encoder.fingerprint:
-        was = f" ({manifest.model})" if manifest.model else ""
-        raise UserError(
-            f"{location}: was built with another model{was}: {manifest.fingerprint[:12]}, not "
-            f"{encoder.fingerprint[:12]}. Give that model, or build the index again."
-        )
 
 
 def _replaceable(folder: IndexFolder, fresh: bool) -> Manifest | None:
@@ -298,16 +265,6 @@ def _replaceable(folder: IndexFolder, fresh: bool) -> Manifest | None:
     except UserError:  # it is damaged, and replaced for that
         folder.clean(None)
         return None
-
-
-@contextmanager
-def _cleaning_up(folder: IndexFolder, old: Manifest | None) -> Iterator[None]:
-    """Remove what was written if the block fails."""
-    try:
-        yield
-    except BaseException:
-        folder.clean(old)
-        raise
 
 
 def _hits(state: State, numbers: np.ndarray, scores: np.ndarray, threshold: float) -> Iterator[Hit]:

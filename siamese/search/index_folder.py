@@ -16,7 +16,8 @@ import hashlib
 import json
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from siamese.errors import UserError
 from siamese.storage.atomic import flush, replacing, sha256_of
 from siamese.storage.filesystem import local_path
 from siamese.storage.folder import Folder
+from siamese.storage.output import check_writable
+from siamese.storage.ownership import owning
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
@@ -132,16 +135,31 @@ def _parsed(data: bytes, where: str) -> Manifest:
             for each in content.pop("segments")
         )
         manifest = Manifest(**content, segments=records)
-        whole = (
-            manifest.version == checksum
-            and manifest.similarity in FORMULAS
-            and all(map(FILE.fullmatch, manifest.names))  # names that lead elsewhere are none
-        )
+        whole = manifest.version == checksum and _is_sound(manifest)
     except (TypeError, KeyError, AttributeError, ValueError):
         whole = False
     if not whole:
         raise UserError(f"{where}: truncated or altered. Build or copy the index again.")
     return manifest
+
+
+def _is_sound(manifest: Manifest) -> bool:
+    """Say whether everything in it is of its type, whoever wrote it."""
+    counts = [manifest.dim, manifest.made, manifest.numbered, manifest.commits]
+    for record in manifest.segments:
+        counts += [record.rows, record.deleted, *(size for size, _ in record.files.values())]
+    return (
+        all(type(count) is int and count >= 0 for count in counts)
+        and isinstance(manifest.threshold, float)
+        and manifest.similarity in FORMULAS
+        and all(isinstance(name, str) for name in (manifest.fingerprint, manifest.model or ""))
+        and all(map(FILE.fullmatch, manifest.names))  # names that lead elsewhere are none
+        and all(
+            name.startswith(f"{record.name}.")
+            for record in manifest.segments
+            for name in record.files
+        )
+    )
 
 
 class IndexFolder:
@@ -159,6 +177,18 @@ class IndexFolder:
         self.here = path or Path(self._temporary.name)  # type: ignore[union-attr]
         self._checked: set[str] = set()
 
+    @contextmanager
+    def owned(self) -> Iterator[None]:
+        """Own the folder while the block runs: no other process can change it.
+
+        Raises:
+            UserError: another process owns it, it is a file, or it cannot be written.
+        """
+        if self._remote:
+            check_writable(self.location)
+        with owning(self.location if self._remote else self.here, name=self.location):
+            yield
+
     def read(self) -> Manifest:
         """Read the manifest.
 
@@ -167,9 +197,8 @@ class IndexFolder:
         """
         data = self._read_bytes()
         if data is None:
-            raise UserError(
-                f"{self.location}: not an index, {MANIFEST} is missing. `siamese index` builds one."
-            )
+            problem = f"not an index, {MANIFEST} is missing" if self.names() else "no such index"
+            raise UserError(f"{self.location}: {problem}. `siamese index` builds one.")
         return _parsed(data, f"{self.location}/{MANIFEST}")
 
     def version(self) -> str | None:
@@ -213,6 +242,10 @@ class IndexFolder:
                     self._remote.download(name, beside)
             if name in self._checked:
                 continue
+            if not path.resolve().is_relative_to(self.here.resolve()):
+                raise UserError(
+                    f"{self.location}/{name}: a link out of the folder. Copy the file itself."
+                )
             found = path.stat().st_size
             if found != size or (size <= CHECKED_BYTES and sha256_of(path) != checksum):
                 raise UserError(
@@ -247,6 +280,16 @@ class IndexFolder:
             with replacing(self.here / MANIFEST) as beside:
                 beside.write_bytes(manifest.to_bytes())
         self.clean(manifest)
+
+    @contextmanager
+    def tidied(self) -> Iterator[None]:
+        """Remove what was written if the block fails, whether or not it came to its commit."""
+        try:
+            yield
+        except BaseException:
+            with suppress(UserError):
+                self.clean(self.read() if MANIFEST in self.names() else None)
+            raise
 
     def clean(self, manifest: Manifest | None) -> None:
         """Remove the files of segments that a state does not need; only for who owns the folder."""

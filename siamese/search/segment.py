@@ -107,14 +107,15 @@ class Segment:
     def _is(self, row: int, entry_id: str) -> bool:
         return not self.is_deleted[row] and self.entries["id"][row].as_py() == entry_id
 
-    def live(self) -> Iterator[tuple[pa.RecordBatch, np.ndarray]]:
-        """Yield the entries and embeddings of the rows that are still there, some at a time."""
-        start = 0
-        for batch in self.entries.to_batches(ENTRIES_AT_ONCE):
-            rows = slice(start, start + len(batch))
-            kept = ~self.is_deleted[rows]
-            yield batch.filter(pa.array(kept)), self.embeddings[rows][kept]
-            start = rows.stop
+    def live_entries(self) -> pa.Table:
+        """Return the entries that are still there."""
+        return self.entries.filter(pa.array(~self.is_deleted))
+
+    def live_embeddings(self) -> Iterator[np.ndarray]:
+        """Yield the embeddings that are still there, some at a time."""
+        for start in range(0, self.record.rows, ENTRIES_AT_ONCE):
+            rows = slice(start, start + ENTRIES_AT_ONCE)
+            yield self.embeddings[rows][~self.is_deleted[rows]]
 
 
 def hashes_of(ids: Iterable[str]) -> np.ndarray:
@@ -182,13 +183,11 @@ class NewSegment:
             blocks: float32 `[some, dim]` each.
             dim: of the embeddings.
         """
-        path = self._path("embeddings.npy")
-        target = np.lib.format.open_memmap(path, "w+", np.float32, (self.rows, dim))
-        start = 0
-        for block in blocks:
-            target[start : start + len(block)] = block
-            start += len(block)
-        target.flush()
+        header = {"descr": "<f4", "fortran_order": False, "shape": (self.rows, dim)}
+        with self._path("embeddings.npy").open("wb") as target:
+            np.lib.format.write_array_header_1_0(target, header)
+            for block in blocks:
+                target.write(np.ascontiguousarray(block, "<f4").data)
 
     def record(self) -> Record:
         """Return what a manifest says of it, when all is written."""
