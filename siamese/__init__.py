@@ -34,9 +34,11 @@ from siamese.errors import RunError, UserError
 
 if TYPE_CHECKING:
     from siamese.encoder.sentence_encoder import SentenceEncoder
+    from siamese.search.entry import Entry
+    from siamese.search.index import Index
     from siamese.train_encoder import train
 
-__all__ = ["RunError", "SentenceEncoder", "UserError", "train"]
+__all__ = ["Entry", "Index", "RunError", "SentenceEncoder", "UserError", "train"]
 
 
 def __getattr__(name: str) -> Any:
@@ -45,6 +47,14 @@ def __getattr__(name: str) -> Any:
         from siamese.encoder.sentence_encoder import SentenceEncoder
 
         return SentenceEncoder
+    if name == "Index":
+        from siamese.search.index import Index
+
+        return Index
+    if name == "Entry":
+        from siamese.search.entry import Entry
+
+        return Entry
     if name == "train":
         from siamese.train_encoder import train
 

@@ -12,6 +12,7 @@ from distributed.cli import (
     data_commands,
     job_commands,
     model_commands,
+    search_commands,
     teaching_commands,
     training_commands,
 )
@@ -57,6 +58,11 @@ for command, line in (
     (model_commands.similarity, "siamese similarity run/best 怎么退票 如何退票"),
     (model_commands.explain, "siamese explain run/best 怎么退票 如何退票"),
     (model_commands.encode, "siamese encode run/best texts.txt --output vectors.parquet"),
+    (
+        search_commands.index,
+        "siamese index faq.csv --model run/best --output faq-index",
+    ),
+    (search_commands.search, "siamese search faq-index 怎么退票 -k 3"),
     (model_commands.negatives, "siamese negatives run/best data --output data-2"),
     (model_commands.report, "siamese report run"),
 ):

@@ -176,14 +176,13 @@ def check_model_folder(folder: Path) -> None:
     if not isinstance(content, dict) or content.get("version") != VERSION:
         raise UserError(f"{manifest}: not of version {VERSION}, which this release reads.")
     checksums = content.get("sha256")
-    names = [*CHECKED_FILES]
-    if (folder / CALIBRATION).is_file() or CALIBRATION in (checksums or ()):
-        names.append(CALIBRATION)
-    for name in names:
+    checksums = checksums if isinstance(checksums, dict) else {}
+    calibrated = (folder / CALIBRATION).is_file() or CALIBRATION in checksums
+    for name in (*CHECKED_FILES, CALIBRATION) if calibrated else CHECKED_FILES:
         if not (folder / name).is_file():
             raise UserError(f"{folder}: {name} is missing. Copy or train the model again.")
         _check_own(folder, name)
-        if not isinstance(checksums, dict) or sha256_of(folder / name) != checksums.get(name):
+        if sha256_of(folder / name) != checksums.get(name):
             raise UserError(
                 f"{folder / name}: not the file that was saved (its SHA-256 is not the one in "
                 f"{MANIFEST}): truncated or altered. Copy or train the model again."

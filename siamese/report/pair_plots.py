@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from siamese.encoder.calibration import Calibrator
 from siamese.report.drawing import FAINT, INK, LINES, NEGATIVE, POSITIVE, legend_below, number
 
 if TYPE_CHECKING:
@@ -113,12 +114,17 @@ def draw_precision_recall(
 
 
 def draw_reliability(
-    axes: "Axes", scores: np.ndarray, labels: np.ndarray, threshold: float
+    axes: "Axes",
+    scores: np.ndarray,
+    labels: np.ndarray,
+    threshold: float,
+    calibrator: Calibrator | None,
 ) -> None:
     """Draw what share of the pairs of a similarity is positive; arguments as in `draw_roc`.
 
     Every other pair makes one curve and the rest the other, of bins of as many pairs each: where
-    they lie apart, the share is known no better than that.
+    they lie apart, the share is known no better than that. The probability that the calibrator
+    makes of a similarity is drawn behind them, if there is one.
     """
     for half, name in enumerate(("every other pair", "the rest")):
         order = np.argsort(scores[half::2], kind="stable")
@@ -133,11 +139,15 @@ def draw_reliability(
             ms=5,
             label=name,
         )
+    if calibrator is not None:
+        grid = np.linspace(scores.min(), scores.max(), 200)
+        probability = 100 * calibrator.probability(grid)
+        axes.plot(grid, probability, color=FAINT, lw=4, label="probability", zorder=0)
     axes.axhline(50, color=FAINT, ls=":", lw=1.4)
     axes.set_ylim(-2, 108)
     _mark_threshold(axes, float(scores.min()), float(scores.max()), threshold)
     axes.set(title="Reliability", xlabel="similarity", ylabel="positive pairs (%)")
-    legend_below(axes, columns=2)
+    legend_below(axes, columns=3)
 
 
 def _mark_point(axes: "Axes", point: tuple[Any, Any], threshold: float) -> None:

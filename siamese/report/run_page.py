@@ -10,8 +10,10 @@ import numpy as np
 
 from siamese.config.metrics import METRICS, metric_of
 from siamese.config.recipe import Recipe
+from siamese.evaluation.calibration import halved_calibration_error
 from siamese.evaluation.pair_metrics import halved_accuracy
 from siamese.report.drawing import number
+from siamese.report.explained_text import painted
 from siamese.report.html import render
 from siamese.report.run_contents import AT_THRESHOLD, REPORTED, RunContents
 
@@ -99,6 +101,7 @@ def page(run: RunContents, panels: Mapping[str, bytes]) -> str:
         duration=_duration(sum(line["train_seconds"] for line in run.evaluations)),
         transferred=transferred,
         best_on_rest=best_on_rest,
+        calibration_error=halved_calibration_error(scores, labels),
         false_positives=_errors(run, false_positives),
         false_negatives=_errors(run, false_negatives),
         best_model=json.dumps(f"{run.name}/best", ensure_ascii=False),
@@ -120,11 +123,16 @@ def _tiles(run: RunContents) -> list[tuple[str, str]]:
 
 
 def _errors(run: RunContents, indices: np.ndarray) -> list[tuple[str, str, str]]:
-    """List the texts and the score of each of some pairs `[errors]`."""
-    shown = []
+    """List the texts, painted by what their characters contribute, and the score of some pairs."""
+    shown: list[tuple[str, str, str]] = []
     for i in indices:
         text1, text2 = run.pairs[i]
-        shown.append((_shortened(text1), _shortened(text2), number(run.scores[i])))
+        sides: tuple[str, str]
+        if max(len(text1), len(text2)) <= LONGEST and text1 and text2:
+            sides = painted(run.encoder.explain(text1, text2))
+        else:
+            sides = _shortened(text1), _shortened(text2)
+        shown.append((*sides, number(run.scores[i])))
     return shown
 
 

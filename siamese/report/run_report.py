@@ -84,7 +84,7 @@ def _draw(run: RunContents) -> tuple[dict[str, bytes], dict[str, bytes]]:
     )
     similarities = partial(draw_similarities, **judged, similarity=run.recipe.evaluation.similarity)
     roc, precision = partial(draw_roc, **judged), partial(draw_precision_recall, **judged)
-    reliability = partial(draw_reliability, **judged)
+    reliability = partial(draw_reliability, **judged, calibrator=run.encoder.calibrator)
     wide, square = (5.2, 4.4), (4.5, 5.2)
     # Those of a single panel are the same in both.
     single = {

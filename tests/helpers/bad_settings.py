@@ -235,6 +235,14 @@ def _surroundings() -> Iterator[Row]:
     for value in ("nan", "inf", "high", "0,5"):
         arguments = ["evaluate", "model", "dev.tsv", f"--threshold={value}", "--json", "new.json"]
         yield Row(f"evaluate: --threshold {value}", arguments, (f"--threshold {value}", "`fit`"))
+    judge = ["evaluate", "model", "dev.tsv", "--json", "new.json"]
+    for value in ("0", "1.5", "nan", "-1"):
+        row = f"evaluate: --precision {value}"
+        yield Row(row, [*judge, f"--precision={value}"], ("--precision", "at most 1"))
+    both = [*judge, "--precision=0.9", "--recall=0.9"]
+    yield Row("evaluate: precision and recall", both, ("--precision", "--recall", "one of"))
+    ranks = [*judge, "--retrieval", "--recall=0.9"]
+    yield Row("evaluate: a recall with --retrieval", ranks, ("--retrieval", "no effect"))
     tracker = [*TRAIN, *SMALL, "--tracker", "nonsense"]
     yield Row("train: an unknown tracker", tracker, ("nonsense", "tensorboard"))
     form = ["shard", "groups.json", "--output", "new", "--format", "nonsense"]

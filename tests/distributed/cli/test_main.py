@@ -14,6 +14,8 @@ from paths import SAMPLE
 
 from distributed.cli.main import main
 from siamese import SentenceEncoder
+from siamese.evaluation.calibration import fit_calibrator
+from siamese.report.run_contents import read_scores
 
 TRAIN = str(SAMPLE / "df_train.json")
 DEV = str(SAMPLE / "df_dev.txt")
@@ -21,6 +23,7 @@ TINY = (
     *("--recipe", "fast", "--set", "training.epochs=2", "--set", "encoder.lstm_units=[8]"),
     *("--set", "encoder.vectors=none", "--set", "encoder.embedding_dim=8"),
 )
+LOW_HIGH = ("low", "high")
 METRICS = [
     "pairs",
     "positives",
@@ -36,6 +39,9 @@ METRICS = [
     "roc_auc",
     "spearman",
     "pearson",
+    "calibration_error",
+    "unsure",
+    "accuracy_when_sure",
 ]
 
 
@@ -91,10 +97,44 @@ def test_evaluate_writes_every_metric(folder, capsys) -> None:
     assert "roc_auc" in capsys.readouterr().out
 
 
-def test_similarity_prints_the_number_and_the_answer(folder, capsys) -> None:
+def test_evaluate_finds_the_threshold_for_a_precision_or_a_recall(folder, capsys) -> None:
+    model, file = folder / "run" / "best", folder / "wanted.json"
+    siamese("evaluate", model, DEV, "--precision", 0.4, "--json", file)
+    found = json.loads(file.read_text())
+    ends = [f"{name}_{end}" for name in ("threshold", "precision", "recall") for end in LOW_HIGH]
+    assert list(found) == [*METRICS, *ends]
+    assert found["precision"] >= 0.4
+    assert found["precision_low"] < found["precision"] < found["precision_high"]
+    assert f"threshold {found['threshold']:.4f} (95 %: " in capsys.readouterr().out
+    siamese("evaluate", model, DEV, "--recall", 0.95, "--json", file)
+    assert json.loads(file.read_text())["recall"] >= 0.95
+
+
+def test_similarity_prints_the_number_the_answer_and_what_it_means(folder, capsys) -> None:
     model = folder / "run" / "best"
     siamese("similarity", model, "怎么退票", "怎么退票")
-    assert capsys.readouterr().out.startswith("1.0000  similar (threshold ")
+    found = capsys.readouterr().out
+    assert found.startswith("1.0000  similar (threshold ")
+    probability = SentenceEncoder.load(model).probability("怎么退票", "怎么退票")
+    assert f", probability {probability:.2f}" in found
+
+
+def test_explain_shows_what_each_character_adds(folder, capsys) -> None:
+    model = folder / "run" / "best"
+    siamese("explain", model, "怎么退票", "如何退[票]")
+    lines = capsys.readouterr().out.splitlines()
+    explanation = SentenceEncoder.load(model).explain("怎么退票", "如何退[票]")
+    assert lines[0] == f"similarity {explanation.similarity:.4f}"
+    shown = [f"{c} {n:+.3f}" for c, n in zip("如何退[票]", explanation.contributions2, strict=True)]
+    assert lines[2].split("  ")[1:] == shown
+    siamese("explain", model, "怎么退票", "如何退[票]", "--json")
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(explanation.as_dict()))
+
+
+def test_a_run_fits_the_calibrator_of_its_best_model_on_its_development_pairs(folder) -> None:
+    _, labels, scores = read_scores(folder / "run" / "best_scores.parquet")
+    expected = fit_calibrator(scores, labels)
+    assert SentenceEncoder.load(folder / "run" / "best").calibrator == expected
 
 
 def test_encode_writes_text_and_embedding_in_the_order_of_the_input(folder) -> None:
