@@ -33,6 +33,7 @@ PAGES = (
     "docs/sweeps.md",
     "docs/clusters.md",
     "docs/model.md",
+    "docs/serving.md",
     "docs/search.md",
     "docs/thresholds.md",
     "docs/teachers.md",

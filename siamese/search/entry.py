@@ -92,7 +92,7 @@ def _records(inputs: Sequence[str], column: str | None, encoding: str | None) ->
 
 
 def _entry_of(record: Record) -> Entry:
-    where, text, fields = record
+    where, text, fields, _ = record
     given = [name for name in fields if folded_name(name) == ID_COLUMN]
     entry_id = _checked_id(fields.pop(given[0]), where) if given else ""
     return checked_entry(Entry(entry_id, text, fields), where)

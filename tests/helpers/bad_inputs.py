@@ -44,6 +44,7 @@ MODEL_READERS = {
     "similarity": ["similarity", "model", "怎么", "如何"],
     "evaluate": ["evaluate", "model", "dev.tsv", "--json", "new.json"],
     "encode": ["encode", "model", "texts.txt", "--output", "new.parquet"],
+    "export": ["export", "model", "new", "--to", "sentence-transformers"],
     "report": ["report", "run"],
     "index": ["index", "texts.txt", "--model", "model", "--output", "new"],
 }
