@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from serving import put
+from service import put
 from small_encoder import small_encoder
 
 from siamese.errors import UserError
