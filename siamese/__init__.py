@@ -18,6 +18,7 @@ Its rooms, from the top; each imports only from those below it:
     mining         hard negatives, found with a model
     training       the loop, the step, losses, optimizer, checkpoints, trackers, where a run happens
     teaching       teachers, and folders of what they say of texts
+    encoding       vectors of many texts: folders, a part at a time
     evaluation     labelled pairs and retrieval; thresholds
     encoder        ids -> vectors: layers, kernels, weights, SentenceEncoder, model folder
     data           files -> groups -> shards -> batches

@@ -6,7 +6,7 @@ three lists of phrasings, all written by hand and apart from one another:
 
 * `train`: phrasings to train on; "[a|b]" stands for words that may replace one another;
 * `dev`: phrasings of the development pairs, which pick the epoch and the threshold;
-* `query`: what customers type, some of it colloquial and with typos; the test, and for nothing else.
+* `query`: what customers type, some of it colloquial and with typos; for the test alone.
 
 What a training phrasing gives that is also a development phrasing or a query is left out.
 
@@ -101,7 +101,7 @@ def training_texts(entry: Entry) -> list[str]:
         ways = [way for way in fill(template) if bare(way) not in held_out]
         for text in rng.sample(ways, min(RENDERINGS, len(ways))):
             texts.append(decorate(text, rng))
-    return texts
+    return list(dict.fromkeys(texts))
 
 
 def bare(text: str) -> str:

@@ -27,11 +27,13 @@ class Record(NamedTuple):
         where: the file and the row's place in it, for messages.
         text: what is in its column of texts, of any type.
         fields: what is in the other columns, by their names.
+        column: the name of the column of texts.
     """
 
     where: str
     text: Any
     fields: dict[str, Any]
+    column: str = "text"
 
 
 def find_text_column(names: Sequence[str], column: str | None, where: str) -> str | None:

@@ -85,7 +85,7 @@ def records_in(
         raise no_text_column(names, where)
     rows = (row for batch in read(names) for row in batch.to_pylist())
     return (
-        Record(f"{where}, row {number}", row.pop(text), row)
+        Record(f"{where}, row {number}", row.pop(text), row, text)
         for number, row in enumerate(rows, start=1)
     )
 

@@ -239,7 +239,11 @@ class Index:
             with self._folder.tidied():
                 change = Change(self._folder, self._state, self.encoder, show_progress_bar)
                 yield change
-                self._folder.commit(change.manifest(), old)
+                new = change.manifest()
+                if new.segments == old.segments:
+                    self._folder.clean(old)
+                    return
+                self._folder.commit(new, old)
             self._state = open_state(self._folder, self._state)
 
 

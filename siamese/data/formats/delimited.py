@@ -47,7 +47,7 @@ class Delimited(Format):
             if len(cells) != len(names):
                 raise _of_other_width(file, where, cells, len(names), "the columns of the header")
             fields = {name: cell for name, cell in zip(names, cells, strict=True) if name.strip()}
-            yield Record(where, fields.pop(text), fields)
+            yield Record(where, fields.pop(text), fields, text)
 
     def pair_rows(self, file: DataFile) -> Iterator[PairRow]:
         """Yield the pairs of the rows that are neither blank nor a header."""

@@ -91,7 +91,7 @@ class JsonLines(Format):
                     return
             if text not in row:
                 raise UserError(f"{where}: has no {text!r}, as the first line has.")
-            yield Record(where, row.pop(text), row)
+            yield Record(where, row.pop(text), row, text)
 
 
 def is_pairs(line: str | bytes) -> bool:

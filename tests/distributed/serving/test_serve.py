@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from calibrated_encoder import calibrated_encoder
 from service import Service, asking, put
-from small_encoder import small_encoder
 
 from siamese.search.index import Index
 
@@ -25,7 +25,7 @@ def made(tmp_path_factory) -> Path:
     """Two models, `1` and `2`, with an index of each."""
     folder = tmp_path_factory.mktemp("made")
     for seed in (1, 2):
-        small_encoder(seed).save(folder / f"model-{seed}")
+        calibrated_encoder(seed).save(folder / f"model-{seed}")
         Index.build(TEXTS, str(folder / f"model-{seed}"), folder / f"index-{seed}")
     return folder
 
@@ -59,14 +59,16 @@ def wait_for_model(served: Service, seed: int) -> None:
     until, seen = time.monotonic() + 30, 0
     while seen < 20:
         status, answer = served.ask("/healthz")
-        is_new = status == 200 and answer["model"]["fingerprint"] == small_encoder(seed).fingerprint
+        is_new = (
+            status == 200 and answer["model"]["fingerprint"] == calibrated_encoder(seed).fingerprint
+        )
         seen = seen + 1 if is_new else 0
         assert time.monotonic() < until, answer
         time.sleep(0.02)
 
 
 def test_it_answers_what_the_encoder_and_the_index_say(served, place) -> None:
-    encoder = small_encoder(1)
+    encoder = calibrated_encoder(1)
     status, answer = served.ask("/v1/embeddings", {"input": TEXTS, "model": "any"})
     assert status == 200
     got = np.array([each["embedding"] for each in answer["data"]], np.float32)
@@ -112,9 +114,9 @@ def test_no_request_fails_when_model_and_index_are_replaced(served, made, place)
         time.sleep(0.5)
     assert load.failures == []
     new = served.ask("/similarity", PAIR)[1]
-    assert new["similarity"] == small_encoder(2).similarity(*TEXTS[:2])
+    assert new["similarity"] == calibrated_encoder(2).similarity(*TEXTS[:2])
     assert load.answers == {json.dumps(old), json.dumps(new)}
-    assert served.wait_for(small_encoder(2).fingerprint[:12])  # it says so
+    assert served.wait_for(calibrated_encoder(2).fingerprint[:12])  # it says so
 
 
 def test_the_old_model_stays_while_the_new_one_is_damaged(served, made, place) -> None:

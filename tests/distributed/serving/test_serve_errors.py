@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from small_encoder import small_encoder
+from calibrated_encoder import calibrated_encoder
 
 from distributed.cli.main import main
 from distributed.serving import serve
@@ -16,9 +16,9 @@ from siamese.search.index import Index
 def made(tmp_path_factory) -> Path:
     """A model with an index, an index of another model, and a port in use."""
     folder = tmp_path_factory.mktemp("made")
-    small_encoder(1).save(folder / "model")
+    calibrated_encoder(1).save(folder / "model")
     Index.build(["怎么修改密码"], str(folder / "model"), folder / "index")
-    Index.build(["怎么修改密码"], small_encoder(2), folder / "other-index")
+    Index.build(["怎么修改密码"], calibrated_encoder(2), folder / "other-index")
     (folder / "empty").mkdir()
     return folder
 

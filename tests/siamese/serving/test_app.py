@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from asgi_client import Client, Response
+from calibrated_encoder import calibrated_encoder
 from served_here import Here
-from small_encoder import small_encoder
 
 from siamese.serving import app as application
 from siamese.serving.answer import Answer
@@ -25,7 +25,7 @@ Use = Callable[[Client], Coroutine[Any, Any, Any]]
 
 @pytest.fixture(scope="module")
 def here() -> Here:
-    return Here(Desk(small_encoder(), None, "run/best"))
+    return Here(Desk(calibrated_encoder(), None, "run/best"))
 
 
 def using(here: Here, use: Use, token: str | None = None, **options: Any) -> Any:
@@ -57,7 +57,7 @@ def test_a_pair_is_compared(here) -> None:
 
 
 def test_requests_of_the_same_moment_are_answered_together() -> None:
-    here = Here(Desk(small_encoder(), None, ""))
+    here = Here(Desk(calibrated_encoder(), None, ""))
 
     async def use(client: Client) -> list[Response]:
         asked = [client.post("/similarity", json={**PAIR, "text1": f"{i}"}) for i in range(40)]
@@ -124,7 +124,7 @@ def test_a_body_that_does_not_arrive_is_not_waited_for(here, monkeypatch) -> Non
 
 
 def test_the_full_queue_answers_503_with_a_time_to_come_back() -> None:
-    here = Here(Desk(small_encoder(), None, ""))
+    here = Here(Desk(calibrated_encoder(), None, ""))
 
     async def use(client: Client) -> list[Response]:
         return await asyncio.gather(*[client.post("/similarity", json=PAIR) for _ in range(9)])

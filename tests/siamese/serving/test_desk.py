@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_encoder import small_encoder
+from calibrated_encoder import calibrated_encoder
 
 from siamese.search.entry import Entry
 from siamese.search.index import Index
@@ -29,7 +29,7 @@ TEXTS = ["如何修改密码", "快递在哪", "x" * 200]
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory) -> Desk:
-    encoder = small_encoder()
+    encoder = calibrated_encoder()
     index = Index.build(ENTRIES, encoder, tmp_path_factory.mktemp("index") / "index")
     return Desk(encoder, index, "run/best")
 
@@ -92,7 +92,7 @@ def test_lists_have_a_similarity_for_each_with_each(desk) -> None:
 
 def test_a_text_with_a_list_has_a_row() -> None:
     answer = ask(
-        Desk(small_encoder(calibrated=False), None, ""),
+        Desk(calibrated_encoder(calibrated=False), None, ""),
         SimilarityRequest(text1=TEXTS[0], text2=TEXTS),
     )
     assert np.shape(answer["similarity"]) == (1, 3)
@@ -138,7 +138,7 @@ def test_more_hits_than_entries_are_refused(desk) -> None:
 
 
 def test_without_an_index_a_search_says_how_to_have_one() -> None:
-    status, message = error(Desk(small_encoder(), None, ""), SearchRequest(query="a"))
+    status, message = error(Desk(calibrated_encoder(), None, ""), SearchRequest(query="a"))
     assert status == 404
     assert "--index" in message
 
@@ -181,7 +181,7 @@ def test_a_request_that_fails_takes_no_other_with_it(desk, monkeypatch) -> None:
 
 @pytest.mark.parametrize("calibrated", [True, False])
 def test_the_pages_scale_has_the_calibrators_probabilities(calibrated) -> None:
-    encoder = small_encoder(calibrated=calibrated)
+    encoder = calibrated_encoder(calibrated=calibrated)
     scale = Desk(encoder, None, "").scale()
     assert (scale["lowest"], scale["highest"]) == (0, 1)
     if not calibrated:

@@ -5,8 +5,8 @@ from urllib.parse import urlencode
 
 import pytest
 from browser import CHROMIUM, MISSING, Browser
+from calibrated_encoder import calibrated_encoder
 from served_here import listening
-from small_encoder import small_encoder
 
 from siamese.search.entry import Entry
 from siamese.search.index import Index
@@ -25,7 +25,7 @@ ENTRIES = [
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory) -> Desk:
-    encoder = small_encoder()
+    encoder = calibrated_encoder()
     index = Index.build(ENTRIES, encoder, tmp_path_factory.mktemp("index") / "index")
     return Desk(encoder, index, "run/best")
 
@@ -218,7 +218,7 @@ def test_a_refusal_is_shown_as_its_sentence(url, browser) -> None:
 
 
 def test_without_an_index_there_is_only_the_comparison(browser) -> None:
-    with listening(Desk(small_encoder(calibrated=False), None, "best")) as address:
+    with listening(Desk(calibrated_encoder(calibrated=False), None, "best")) as address:
         browser.open(address)
         assert browser.value("document.querySelector('#tab-search').hidden")
         assert not browser.value("document.querySelector('#compare').hidden")

@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from calibrated_encoder import calibrated_encoder
 from service import put
-from small_encoder import small_encoder
 
 from siamese.errors import UserError
 from siamese.search.index import Index
@@ -19,7 +19,7 @@ def made(tmp_path_factory) -> Path:
     """Two models, `1` and `2`, with an index of each."""
     folder = tmp_path_factory.mktemp("made")
     for seed in (1, 2):
-        small_encoder(seed).save(folder / f"model-{seed}")
+        calibrated_encoder(seed).save(folder / f"model-{seed}")
         Index.build(TEXTS, str(folder / f"model-{seed}"), folder / f"index-{seed}")
     return folder
 
@@ -37,7 +37,7 @@ def open_at(place: Path) -> Served:
 
 
 def fingerprint(seed: int) -> str:
-    return small_encoder(seed).fingerprint
+    return calibrated_encoder(seed).fingerprint
 
 
 def test_nothing_is_loaded_again_while_nothing_changes(place) -> None:
