@@ -8,8 +8,8 @@ Its rooms, from the top; each imports only from those below it, and from `siames
     cli        the commands: no work of their own
     jobs       submit a command to a cluster, and follow it
     serving    Ray Serve
-    encoding   bulk encoding on Ray Data
     teaching   teachers on Ray Data
+    encoding   bulk encoding on Ray Data
     audit      score the folds of an audit, a process each
     sweep      search settings with Ray Tune
     training   train with Ray Train

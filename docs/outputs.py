@@ -33,6 +33,8 @@ PAGES = (
     "docs/sweeps.md",
     "docs/clusters.md",
     "docs/model.md",
+    "docs/serving.md",
+    "docs/search.md",
     "docs/thresholds.md",
     "docs/teachers.md",
     "docs/benchmarks.md",

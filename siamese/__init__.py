@@ -13,10 +13,12 @@ Its rooms, from the top; each imports only from those below it:
     train_encoder  train(...) in one call from Python
     report         a run's figures as a page and pictures
     export         the model in other people's formats
+    serving        answers over HTTP: requests checked, batched, answered; the page
     search         an index of texts
     mining         hard negatives, found with a model
     training       the loop, the step, losses, optimizer, checkpoints, trackers, where a run happens
     teaching       teachers, and folders of what they say of texts
+    encoding       vectors of many texts: folders, a part at a time
     evaluation     labelled pairs and retrieval; thresholds
     encoder        ids -> vectors: layers, kernels, weights, SentenceEncoder, model folder
     data           files -> groups -> shards -> batches
@@ -34,9 +36,11 @@ from siamese.errors import RunError, UserError
 
 if TYPE_CHECKING:
     from siamese.encoder.sentence_encoder import SentenceEncoder
+    from siamese.search.entry import Entry
+    from siamese.search.index import Index
     from siamese.train_encoder import train
 
-__all__ = ["RunError", "SentenceEncoder", "UserError", "train"]
+__all__ = ["Entry", "Index", "RunError", "SentenceEncoder", "UserError", "train"]
 
 
 def __getattr__(name: str) -> Any:
@@ -45,6 +49,14 @@ def __getattr__(name: str) -> Any:
         from siamese.encoder.sentence_encoder import SentenceEncoder
 
         return SentenceEncoder
+    if name == "Index":
+        from siamese.search.index import Index
+
+        return Index
+    if name == "Entry":
+        from siamese.search.entry import Entry
+
+        return Entry
     if name == "train":
         from siamese.train_encoder import train
 

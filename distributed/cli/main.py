@@ -10,9 +10,13 @@ import typer
 from distributed.cli import (
     audit_commands,
     data_commands,
+    duplicates_commands,
+    encoding_commands,
     export_commands,
     job_commands,
     model_commands,
+    search_commands,
+    serving_commands,
     teaching_commands,
     training_commands,
 )
@@ -56,11 +60,28 @@ for command, line in (
     (data_commands.vectors, "siamese vectors groups.json --output vectors.txt --dim 100"),
     (model_commands.evaluate, "siamese evaluate run/best test.tsv --json test.json"),
     (model_commands.similarity, "siamese similarity run/best 怎么退票 如何退票"),
+    (
+        encoding_commands.encode,
+        "siamese encode run/best texts.txt --output embeddings --workers 2",
+    ),
     (model_commands.explain, "siamese explain run/best 怎么退票 如何退票"),
-    (model_commands.encode, "siamese encode run/best texts.txt --output vectors.parquet"),
+    (
+        duplicates_commands.dedup,
+        "siamese dedup faq.csv --model run/best --output kept.csv --report gone.csv",
+    ),
+    (
+        duplicates_commands.mine,
+        "siamese mine texts.txt --model run/best --pairs pairs.tsv --groups groups.jsonl",
+    ),
+    (
+        search_commands.index,
+        "siamese index faq.csv --model run/best --output faq-index",
+    ),
+    (search_commands.search, "siamese search faq-index 怎么退票 -k 3"),
     (export_commands.export, "siamese export run/best --to onnx model --int8 --pairs test.tsv"),
     (model_commands.negatives, "siamese negatives run/best data --output data-2"),
     (model_commands.report, "siamese report run"),
+    (serving_commands.serve, "siamese serve run/best --index faq-index --port 8000"),
 ):
     app.command(epilog=example(line))(ending_in_words(command))
 

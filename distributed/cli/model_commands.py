@@ -126,28 +126,6 @@ def explain(
         print(note)
 
 
-def encode(
-    model: Model,
-    source: Annotated[str, typer.Argument(metavar="INPUT", help="texts, in any accepted format")],
-    output: Annotated[
-        str,
-        typer.Option(
-            help="a Parquet file, a path or URI: text, embedding", rich_help_panel=RESULTS
-        ),
-    ],
-    normalize: Annotated[
-        bool, typer.Option("--normalize", help="to unit length", rich_help_panel=WHAT)
-    ] = False,
-    encoding: Encoding = None,
-) -> None:
-    """Encode every text of a file."""
-    from siamese.encoder.encode_file import encode_file
-    from siamese.storage.output import check_output
-
-    check_output(output, [source])
-    print(encode_file(model, source, output, normalize, encoding))
-
-
 def negatives(
     model: Model,
     data: Annotated[str, typer.Argument(help="a data set, or groups or labelled pairs")],

@@ -60,6 +60,14 @@ GpuMemory = Annotated[
     int | None,
     typer.Option(help="cap on each worker's GPU memory, in MiB", min=1, rich_help_panel=RESOURCES),
 ]
+EncodingWorkers = Annotated[
+    int,
+    typer.Option(
+        help="of Ray Data, each with the model; 0: this process, without Ray",
+        min=0,
+        rich_help_panel=RESOURCES,
+    ),
+]
 Trackers = Annotated[
     list[str] | None,
     typer.Option(

@@ -88,7 +88,9 @@ def _expanded(uri: str, suffixes: tuple[str, ...]) -> Iterable[DataFile]:
         if filesystem.isfile(path):
             paths = [path]
         elif filesystem.isdir(path):
-            if _is_data_set(filesystem, path):
+            if names := _parts_of_texts(filesystem, path):
+                paths = names
+            elif _is_data_set(filesystem, path):
                 data_set, names = uri, [file["name"] for file in read_manifest(uri)["files"]]
                 paths = [f"{path.rstrip('/')}/{name}" for name in names]
             elif (saved := saved_files(filesystem, path, uri)) is not None:
@@ -124,6 +126,18 @@ def _expanded(uri: str, suffixes: tuple[str, ...]) -> Iterable[DataFile]:
     for each in paths:
         location = str(Path(each).absolute()) if is_local else each
         yield DataFile(filesystem, location, each, data_set)
+
+
+def _parts_of_texts(filesystem: fsspec.AbstractFileSystem, folder: str) -> list[str]:
+    """Return the Parquet files of a folder of texts with their vectors, if it is one and whole."""
+    manifest = f"{folder.rstrip('/')}/{MANIFEST}"
+    if not filesystem.isfile(manifest):
+        return []
+    with filesystem.open(manifest, "rb") as stream:
+        if not re.search(rb'"(?:fingerprint|teacher)"', stream.read(1000)):
+            return []
+    names = filesystem.ls(folder, detail=False)
+    return sorted(n for n in names if re.fullmatch(r"part-\d{5,}\.parquet", PurePosixPath(n).name))
 
 
 def _is_data_set(filesystem: fsspec.AbstractFileSystem, folder: str) -> bool:

@@ -14,6 +14,7 @@ from siamese.data.data_file import DataFile
 from siamese.data.finding import find_files
 from siamese.data.grades import PairRow, checked_grade
 from siamese.data.group import Group
+from siamese.data.records import Record
 from siamese.errors import UserError
 from siamese.text.encodings import checked_encoding
 
@@ -39,8 +40,8 @@ class Format:
     """How files of one kind are read. They hold groups or labelled pairs.
 
     A subclass sets `suffixes` and overrides `groups`, or `holds` and `pair_rows`. It overrides
-    `ranges` if its files can be read in parallel, and `texts` if they may hold texts that belong to
-    no group or pair.
+    `ranges` if its files can be read in parallel, `texts` if they may hold texts that belong to no
+    group or pair, and `records` if they may be tables of texts with anything else.
 
     Attributes:
         suffixes: lower-case endings of the names of such files.
@@ -89,6 +90,21 @@ class Format:
         else:
             for group in self.groups(file):
                 yield from group.texts
+
+    def records(self, file: DataFile, column: str | None = None) -> Iterator[Record]:
+        """Yield every row of a table with its text; of groups and pairs every text, alone.
+
+        Args:
+            file: the file.
+            column: that holds the texts; None: one of `TEXT_COLUMNS`.
+
+        Raises:
+            UserError: the file is damaged, or has no such column; names the file.
+        """
+        if column is not None:
+            raise UserError(f"{file}: has no columns by name. Leave out --column {column}.")
+        for number, text in enumerate(self.texts(file), start=1):
+            yield Record(f"{file}, text {number}", text, {})
 
 
 @cache

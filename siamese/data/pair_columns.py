@@ -7,6 +7,7 @@ from typing import Any
 
 from siamese.data.grades import PairRow, label_as_string
 from siamese.data.group import shorten
+from siamese.data.records import folded_name
 from siamese.errors import UserError
 
 LABEL_COLUMNS = ("label", "labels", "similar", "is_duplicate", "target", "y", "标签")
@@ -123,7 +124,7 @@ def _is_missing(cell: Any) -> bool:
 
 def find_label_column(names: Sequence[str]) -> int | None:
     """Find the column of labels or grades by its name; None: there is none."""
-    folded = [_folded(name) for name in names]
+    folded = [folded_name(name) for name in names]
     for known in (*LABEL_COLUMNS, *GRADE_COLUMNS):
         if known in folded:
             return folded.index(known)
@@ -140,7 +141,7 @@ def find_columns(names: Sequence[str]) -> PairColumns | TripletColumns | None:
     Returns:
         None: the names do not say it.
     """
-    folded = [_folded(name) for name in names]
+    folded = [folded_name(name) for name in names]
     # A column without a name is pandas' index, or what follows a comma too many.
     named = [position for position, name in enumerate(folded) if name]
     label = find_label_column(names)
@@ -169,7 +170,7 @@ def _pair_columns(names: Sequence[str], text1: int, text2: int, label: int) -> P
 def holds_pairs(names: Sequence[str]) -> bool:
     """Say whether a table holds labelled pairs or triplets, rather than groups, by its columns."""
     label = find_label_column(names)
-    if label is not None and _folded(names[label]) in LABEL_COLUMNS:
+    if label is not None and folded_name(names[label]) in LABEL_COLUMNS:
         return True
     return "texts" not in names and find_columns(names) is not None
 
@@ -191,8 +192,3 @@ def checked_columns(names: Sequence[str], where: str) -> PairColumns | TripletCo
             "the label is not clear. Name them text1, text2 and label."
         )
     return found
-
-
-def _folded(name: str) -> str:
-    """Return a column's name without what differs by accident: case, blanks and BOMs."""
-    return name.replace("\ufeff", "").strip().lower()

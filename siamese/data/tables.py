@@ -7,7 +7,8 @@ import pyarrow as pa
 
 from siamese.data.grades import PairRow
 from siamese.data.group import Group, checked_group, checked_id, find_group_columns
-from siamese.data.pair_columns import checked_columns
+from siamese.data.pair_columns import checked_columns, holds_pairs
+from siamese.data.records import Record, find_text_column, no_text_column
 from siamese.errors import UserError
 
 # Reads some columns of a table, by their names, a batch at a time.
@@ -58,6 +59,35 @@ def pair_rows_in(names: list[str], read: ReadColumns, where: str) -> Iterator[Pa
             row += 1
             by_position: dict[int, Any] = dict(zip(columns.positions, cells, strict=True))
             yield from columns.rows(f"{where}, row {row}", by_position)
+
+
+def records_in(
+    names: list[str], read: ReadColumns, where: str, column: str | None
+) -> Iterator[Record] | None:
+    """Read every row with its text.
+
+    Args:
+        names: of all columns.
+        read: reads those that are needed.
+        where: the file, for messages.
+        column: that holds the texts; None: one of `TEXT_COLUMNS`.
+
+    Returns:
+        None: the table is one of groups or labelled pairs.
+
+    Raises:
+        UserError: no column holds texts.
+    """
+    text = find_text_column(names, column, where)
+    if text is None:
+        if holds_pairs(names) or "texts" in names:
+            return None
+        raise no_text_column(names, where)
+    rows = (row for batch in read(names) for row in batch.to_pylist())
+    return (
+        Record(f"{where}, row {number}", row.pop(text), row, text)
+        for number, row in enumerate(rows, start=1)
+    )
 
 
 def texts_in(read: ReadColumns, where: str) -> Iterator[str]:

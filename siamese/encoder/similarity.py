@@ -80,8 +80,12 @@ def rough_similarity(
         float32 `[n, m]`, within `rough_error` of `pairwise_similarity`, or NaN where float32 cannot
         hold what it takes.
     """
-    scores = a @ b.T
     squares_a, squares_b = (_in_float32(squares) for squares in (squares_a, squares_b))
+    if kind == "cosine":  # the scale is a product, so that no matrix of scales is needed
+        scores = (a / np.sqrt(squares_a)[:, None]) @ b.T
+        scores /= np.sqrt(squares_b)
+        return scores
+    scores = a @ b.T
     scores /= _SCALES[kind](squares_a[:, None], squares_b)
     return scores
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from siamese.config.recipe import Similarity
 from siamese.data.group import Group
+from siamese.encoder.nearest import similarities_of
 from siamese.mining.pool import Pool
-from siamese.mining.search import similarities_of
 
 
 def limits(
@@ -31,7 +31,7 @@ def limits(
     pairs = [_positive_pairs(group) for group in groups]
     sizes = np.array([len(own) for own in pairs])
     ones, others = (pool.numbers(pair[side] for own in pairs for pair in own) for side in (0, 1))
-    scores = similarities_of(ones, others, embeddings, kind)
+    scores = similarities_of(embeddings, ones, embeddings, others, kind)
     sums = np.bincount(np.repeat(np.arange(len(groups)), sizes), scores, len(groups))
     means = sums / sizes
     return means - (1 - margin) * np.abs(means)

@@ -8,10 +8,11 @@ import numpy as np
 
 from siamese.config.recipe import Similarity
 from siamese.data.group import Group
+from siamese.encoder.nearest import similarities_of
 from siamese.evaluation.evaluator import Encode
 from siamese.mining.limits import limits
 from siamese.mining.pool import Pool
-from siamese.mining.search import Answer, Query, Search, similarities_of
+from siamese.mining.search import Answer, Query, Search
 from siamese.progress import progress
 
 # Negatives that are shown to the user.
@@ -134,7 +135,8 @@ def _examples(
     for query, answer in zip(queries, answers, strict=True):
         if len(answer.found) and len(examples) < EXAMPLES:
             found = np.repeat(answer.found[:1], len(query.texts))
-            nearest = query.texts[np.argmax(similarities_of(query.texts, found, embeddings, kind))]
+            near = similarities_of(embeddings, query.texts, embeddings, found, kind)
+            nearest = query.texts[np.argmax(near)]
             text, negative = pool.texts[nearest], pool.texts[found[0]]
             examples.append(Example(text, negative, float(answer.similarities[0])))
     return examples

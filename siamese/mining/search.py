@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from siamese.config.recipe import Similarity
+from siamese.encoder.nearest import best_of, may_be_best, similarities_of
 from siamese.encoder.similarity import (
-    pairwise_similarity,
     rough_error,
     rough_similarity,
     squared_lengths,
@@ -18,10 +18,6 @@ from siamese.encoder.threads import in_threads
 SIMILARITIES_AT_ONCE = 1 << 23
 # Texts that are compared with all candidates at once, at most.
 TEXTS_AT_ONCE = 512
-# Among the largest of so many columns each, the best ones are looked for first.
-FOLDS = 64
-# Pairs that are compared exactly at once: some MiB.
-PAIRS_AT_ONCE = 2048
 
 
 @dataclass(frozen=True)
@@ -107,8 +103,7 @@ class Search:
         undecided = ~(refused | below)  # NaN among them
         # The best of those that are surely below, and what may be as good.
         rough[~below] = -np.inf
-        last = _reached(rough, self._count)
-        kept = undecided | ((rough >= (last - 2 * error)) & (rough > -np.inf))
+        kept = undecided | may_be_best(rough, error, self._count)
         rows, columns = np.nonzero(kept)
         exact = self._exact(queries, rows, columns)
         answers = []
@@ -116,14 +111,8 @@ class Search:
             here = rows == row
             numbers, similarities = columns[here], exact[here]
             under = similarities < query.limit
-            order = np.lexsort((numbers[under], -similarities[under]))[: self._count]
-            answers.append(
-                Answer(
-                    numbers[under][order],
-                    similarities[under][order],
-                    int(counts[row] + np.count_nonzero(~under)),
-                )
-            )
+            best = best_of(numbers[under], similarities[under], self._count)
+            answers.append(Answer(*best, int(counts[row] + np.count_nonzero(~under))))
         return answers
 
     def _rough(self, queries: list[Query]) -> tuple[np.ndarray, np.ndarray]:
@@ -159,40 +148,11 @@ class Search:
         """Compare groups with some candidates exactly: float64 `[pairs]`, of the nearest text."""
         sizes = np.array([len(query.texts) for query in queries])[rows]
         texts = np.concatenate([queries[row].texts for row in rows] or [np.zeros(0, np.int64)])
-        scores = similarities_of(texts, np.repeat(columns, sizes), self._embeddings, self._kind)
+        scores = similarities_of(
+            self._embeddings, texts, self._embeddings, np.repeat(columns, sizes), self._kind
+        )
         starts = np.cumsum(sizes) - sizes
         return np.maximum.reduceat(scores, starts) if len(rows) else scores
-
-
-def _reached(scores: np.ndarray, count: int) -> np.ndarray:
-    """Return what the best `count` of each row reach, or a little less: `[rows, 1]`."""
-    width = scores.shape[1] // FOLDS
-    if width >= count:
-        # The largest of disjoint sets of columns are no larger than the largest of all.
-        scores = scores[:, : FOLDS * width].reshape(len(scores), FOLDS, width).max(axis=1)
-    place = max(scores.shape[1] - count, 0)
-    return np.partition(scores, place, axis=1)[:, place, None]
-
-
-def similarities_of(
-    ones: np.ndarray, others: np.ndarray, embeddings: np.ndarray, kind: Similarity
-) -> np.ndarray:
-    """Compare texts pair by pair, exactly.
-
-    Args:
-        ones: numbers of texts `[pairs]`.
-        others: numbers of texts `[pairs]`.
-        embeddings: of all texts `[texts, dim]`.
-        kind: of similarity.
-
-    Returns:
-        float64 `[pairs]`.
-    """
-    scores = np.empty(len(ones))
-    for start in range(0, len(ones), PAIRS_AT_ONCE):
-        part = slice(start, start + PAIRS_AT_ONCE)
-        scores[part] = pairwise_similarity(embeddings[ones[part]], embeddings[others[part]], kind)
-    return scores
 
 
 def _blocks(queries: Sequence[Query], rows: int) -> Iterator[list[Query]]:

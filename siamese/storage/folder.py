@@ -102,6 +102,15 @@ class Folder:
         self._filesystem.makedirs(self._path, exist_ok=True)
         self._filesystem.pipe_file(self.path_of(name), data)
 
+    def download(self, name: str, path: Path) -> None:
+        """Copy a file of it to a local one."""
+        self._filesystem.get_file(self.path_of(name), str(path))
+
+    def upload(self, path: Path, name: str) -> None:
+        """Copy a local file into it."""
+        self._filesystem.makedirs(self._path, exist_ok=True)
+        self._filesystem.put_file(str(path), self.path_of(name))
+
     @contextmanager
     def local_copy(self, name: str) -> Iterator[Path]:
         """Yield a local path to a file of it: itself, or a copy for as long as the block runs."""

@@ -8,9 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from siamese.data.batching import hash_texts
+from siamese.encoding.part_folder import read_part
 from siamese.errors import UserError
 from siamese.storage.folder import Folder
-from siamese.teaching.teacher_folder import hash_of, read_manifest, read_part
+from siamese.teaching.teacher_folder import TEACHER_FOLDER, hash_of, read_manifest
 
 _AT_ONCE = 1 << 15
 
@@ -146,7 +147,7 @@ def _read(
                 f"{folder / name}: {state} since it was made. Run `siamese teach` again, with "
                 "--resume."
             )
-        its_texts, its_vectors, _ = read_part(folder, name)
+        its_texts, its_vectors, _ = read_part(TEACHER_FOLDER, folder, name)
         if its_vectors.shape != (file["rows"], manifest["dim"]):
             raise UserError(
                 f"{folder / name}: {' x '.join(map(str, its_vectors.shape))} numbers, where the "

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -129,11 +129,11 @@ class Vocabulary:
         ids[row[kept], position[kept]] = flat[kept]
         return ids
 
-    def count_unknown(self, texts: Iterable[str], max_length: int) -> int:
-        """Count the texts of which an encoder reads only unknown characters, punctuation aside.
+    def are_unknown(self, texts: Iterable[str], max_length: int) -> Iterator[bool]:
+        """Say of each text whether an encoder reads only unknown characters, punctuation aside.
 
         Args:
-            texts: the texts; empty ones do not count.
+            texts: the texts; of empty ones it does not.
             max_length: characters beyond it are not read.
         """
         known = self.counts.keys()
@@ -144,7 +144,12 @@ class Vocabulary:
                 return False
             return known.isdisjoint(text) or any(map(_tells, text))
 
-        return sum(is_unknown(self.read(text)[:max_length]) for text in texts if text)
+        for text in texts:
+            yield bool(text) and is_unknown(self.read(text)[:max_length])
+
+    def count_unknown(self, texts: Iterable[str], max_length: int) -> int:
+        """Count the texts of which `are_unknown` says so."""
+        return sum(self.are_unknown(texts, max_length))
 
     def count_partly_unknown(self, texts: Iterable[str], max_length: int) -> int:
         """Count the texts of which an encoder reads an unknown character.

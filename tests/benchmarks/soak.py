@@ -118,7 +118,7 @@ def encode_for(folder: Path, minutes: float) -> list[dict[str, Any]]:
         maker.start()
         maker.join()
     from siamese import SentenceEncoder
-    from siamese.encoder.encode_file import encode_file
+    from siamese.encoding.encode_file import encode_file
 
     rng, pid = np.random.default_rng(done > 0), os.getpid()
     temporary = Path(tempfile.mkdtemp(prefix="soak-"))
@@ -135,7 +135,7 @@ def encode_for(folder: Path, minutes: float) -> list[dict[str, Any]]:
         texts += len(batch)
         if rng.integers(20) == 0:
             with contextlib.redirect_stderr(io.StringIO()):
-                encode_file(model / "best", str(folder / "texts.txt"), folder / "vectors.parquet")
+                encode_file(model / "best", [str(folder / "texts.txt")], folder / "vectors.parquet")
             encoder = SentenceEncoder.load(model / "best")
         now = time.monotonic()
         if now - last < SAMPLE_S and first:

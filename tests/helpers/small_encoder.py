@@ -1,5 +1,7 @@
 """A sentence encoder of a few random numbers."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from siamese import SentenceEncoder
@@ -10,8 +12,17 @@ from siamese.text.vocabulary import Vocabulary, count_characters
 TEXTS = ["怎么修改密码", "如何更改登录密码呢？", "快递到哪了", "Wi-Fi 的密码是什么"]
 
 
-def small_encoder(*settings: str, seed: int = 7) -> SentenceEncoder:
-    """Make an encoder of 12 numbers, without TensorFlow; `save` needs it."""
+def small_encoder(
+    *settings: str, seed: int = 7, texts: Sequence[str] = TEXTS, threshold: float = 0.25
+) -> SentenceEncoder:
+    """Make an encoder of 12 numbers, without TensorFlow; `save` needs it.
+
+    Args:
+        settings: of its recipe.
+        seed: of the numbers.
+        texts: whose characters it knows.
+        threshold: of the model.
+    """
     recipe = load_recipe(
         "fast",
         [
@@ -22,7 +33,7 @@ def small_encoder(*settings: str, seed: int = 7) -> SentenceEncoder:
             *settings,
         ],
     )
-    vocabulary = Vocabulary(count_characters(TEXTS), recipe.text.lowercase)
+    vocabulary = Vocabulary(count_characters(texts), recipe.text.lowercase)
     draw = np.random.default_rng(seed)
 
     def numbers(*shape: int) -> np.ndarray:
@@ -30,4 +41,4 @@ def small_encoder(*settings: str, seed: int = 7) -> SentenceEncoder:
 
     layer = Layer(numbers(2, 8, 24), numbers(2, 6, 24), numbers(2, 24))
     weights = Weights(numbers(len(vocabulary), 8), (layer,), None)
-    return SentenceEncoder(weights, vocabulary, recipe, threshold=0.25)
+    return SentenceEncoder(weights, vocabulary, recipe, threshold)

@@ -12,7 +12,8 @@ from siamese.data.format import WHOLE_FILE, FileRange, Format
 from siamese.data.grades import PairRow
 from siamese.data.group import Group
 from siamese.data.pair_columns import holds_pairs
-from siamese.data.tables import groups_in, pair_rows_in, texts_in
+from siamese.data.records import Record
+from siamese.data.tables import groups_in, pair_rows_in, records_in, texts_in
 from siamese.errors import UserError
 
 
@@ -43,6 +44,15 @@ class Arrow(Format):
                 yield from texts_in(partial(_selected, batches), str(file))
                 return
         yield from super().texts(file)
+
+    def records(self, file: DataFile, column: str | None = None) -> Iterator[Record]:
+        """Yield every row with its text; of groups and pairs every text."""
+        with _open(file) as (names, batches):
+            found = records_in(names, partial(_selected, batches), str(file), column)
+            if found is not None:
+                yield from found
+                return
+        yield from super().records(file)
 
 
 @contextmanager

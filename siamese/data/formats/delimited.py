@@ -11,6 +11,7 @@ from siamese.data.data_file import LONGEST, DataFile
 from siamese.data.format import Format
 from siamese.data.grades import PairRow, is_label_or_number
 from siamese.data.pair_columns import checked_columns, find_columns, find_label_column
+from siamese.data.records import Record, find_text_column, no_text_column
 from siamese.errors import UserError
 
 # Python's own limit, of 131,072 characters in a cell, is below what people's texts have.
@@ -27,6 +28,27 @@ class Delimited(Format):
         """Say that it is pairs: triplets are labelled pairs, too."""
         return "pairs"
 
+    def records(self, file: DataFile, column: str | None = None) -> Iterator[Record]:
+        """Yield the rows below a header that names the column of texts; else those of pairs."""
+        rows = _split(file)
+        line, names = next(rows, (1, []))
+        where = f"{file}, line {line}"
+        text = find_text_column(names, column, where)
+        if text is None:
+            if not (_is_header(names) or (len(names) == 3 and is_label_or_number(names[2]))):
+                raise no_text_column(names, where)
+            yield from super().records(file)
+            return
+        named = [name for name in names if name.strip()]
+        if len(set(named)) < len(named):
+            raise UserError(f"{where}: names a column more than once. Give each its own name.")
+        for line, cells in rows:
+            where = f"{file}, line {line}"
+            if len(cells) != len(names):
+                raise _of_other_width(file, where, cells, len(names), "the columns of the header")
+            fields = {name: cell for name, cell in zip(names, cells, strict=True) if name.strip()}
+            yield Record(where, fields.pop(text), fields, text)
+
     def pair_rows(self, file: DataFile) -> Iterator[PairRow]:
         """Yield the pairs of the rows that are neither blank nor a header."""
         columns, width = None, 3
@@ -36,13 +58,8 @@ class Delimited(Format):
                 columns, width = checked_columns(cells, where), len(cells)
                 continue
             if len(cells) != width:
-                separator = "commas" if file.suffix == ".csv" else "tabs"
                 names = "the columns of the header" if columns else "text1, text2, label"
-                raise UserError(
-                    f"{where}: has {len(cells)} column{'s' * (len(cells) != 1)}, expected {width} "
-                    f"({names}) separated by {separator}. Fix the row or remove it."
-                    + _other_separator(cells)
-                )
+                raise _of_other_width(file, where, cells, width, names)
             if columns:
                 yield from columns.rows(where, cells)
             else:
@@ -83,6 +100,16 @@ def clean_lines(file: DataFile) -> Iterator[tuple[int, str]]:
                 "in another encoding? Save it as UTF-8, or give --encoding."
             )
         yield number, line
+
+
+def _of_other_width(
+    file: DataFile, where: str, cells: Sequence[str], width: int, names: str
+) -> UserError:
+    separator = "commas" if file.suffix == ".csv" else "tabs"
+    return UserError(
+        f"{where}: has {len(cells)} column{'s' * (len(cells) != 1)}, expected {width} "
+        f"({names}) separated by {separator}. Fix the row or remove it." + _other_separator(cells)
+    )
 
 
 def _other_separator(cells: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from siamese.data.format import WHOLE_FILE, FileRange, Format
 from siamese.data.grades import PairRow
 from siamese.data.group import Group, checked_group, checked_id, shorten
 from siamese.data.pair_columns import find_columns, holds_pairs
+from siamese.data.records import Record, find_text_column, no_text_column
 from siamese.errors import UserError
 
 
@@ -70,6 +71,27 @@ class JsonLines(Format):
             for pair in columns.rows(where, list(row.values())):
                 _refuse_surrogates((pair.text1, pair.text2), lambda: where)  # noqa: B023
                 yield pair
+
+    def records(self, file: DataFile, column: str | None = None) -> Iterator[Record]:
+        """Yield every line that is not blank, if the first one has a key for texts."""
+        text = None
+        for number, line in file.lines():
+            if not line.strip():
+                continue
+            where = f"{file}, line {number}"
+            row = _parsed(line, lambda: where)  # noqa: B023 (called at once)
+            if not isinstance(row, dict):
+                raise UserError(f"{where}: expected an object, found {shorten(row)}.")
+            if text is None:
+                text = find_text_column(list(row), column, where)
+                if text is None and not (holds_pairs(list(row)) or "texts" in row):
+                    raise no_text_column(list(row), where)
+                if text is None:
+                    yield from super().records(file)
+                    return
+            if text not in row:
+                raise UserError(f"{where}: has no {text!r}, as the first line has.")
+            yield Record(where, row.pop(text), row, text)
 
 
 def is_pairs(line: str | bytes) -> bool:

@@ -19,6 +19,7 @@ from siamese.data.formats.json_lines import JsonLines, is_pairs
 from siamese.data.grades import PairRow
 from siamese.data.group import Group, checked_group, shorten
 from siamese.data.pair_columns import ANCHOR_COLUMNS, TEXT_COLUMNS
+from siamese.data.records import Record
 from siamese.errors import UserError
 
 # JSON up to half of a surrogate pair, `\\ud83d` without `\\ude31` after it, or the other way round.
@@ -61,6 +62,21 @@ class JsonObject(Format):
                 yield from _groups(file, stream)
                 return
         yield from JsonLines().groups(file)
+
+    def records(self, file: DataFile, column: str | None = None) -> Iterator[Record]:
+        """Yield the rows of JSON Lines; one object holds groups."""
+        first = next((line for _, line in file.lines() if line.strip()), "")
+        is_row = first.rstrip().endswith("}") and not _holds_lists_only(first)
+        yield from JsonLines().records(file, column) if is_row else super().records(file, column)
+
+
+def _holds_lists_only(line: str) -> bool:
+    """Say whether a line is no object on its own, or one of groups."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return True
+    return not isinstance(row, dict) or all(isinstance(value, list) for value in row.values())
 
 
 def _is_lines(beginning: bytes) -> bool:

@@ -13,7 +13,8 @@ from siamese.data.format import WHOLE_FILE, FileRange, Format
 from siamese.data.grades import PairRow
 from siamese.data.group import Group
 from siamese.data.pair_columns import holds_pairs
-from siamese.data.tables import groups_in, pair_rows_in, texts_in
+from siamese.data.records import Record
+from siamese.data.tables import groups_in, pair_rows_in, records_in, texts_in
 from siamese.errors import UserError
 from siamese.storage.packed import EXPANSION, EXPANSION_FREE
 
@@ -64,6 +65,16 @@ class Parquet(Format):
                 yield from texts_in(partial(_batches, parquet), str(file))
                 return
         yield from super().texts(file)
+
+    def records(self, file: DataFile, column: str | None = None) -> Iterator[Record]:
+        """Yield every row with its text; of groups and pairs every text."""
+        with _open(file) as parquet:
+            names = parquet.schema_arrow.names
+            found = records_in(names, partial(_batches, parquet), str(file), column)
+            if found is not None:
+                yield from found
+                return
+        yield from super().records(file)
 
 
 def _batches(

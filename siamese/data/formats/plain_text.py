@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from siamese.data.data_file import DataFile
 from siamese.data.formats.delimited import Delimited, clean_lines
+from siamese.data.records import Record, find_text_column
 from siamese.errors import UserError
 
 
@@ -25,6 +26,19 @@ class PlainText(Delimited):
                     "text or several. Save the file with line ends of Unix or Windows."
                 )
             yield line
+
+    def records(self, file: DataFile, column: str | None = None) -> Iterator[Record]:
+        """Yield every line that is not blank, unless the first one has tabs and names columns."""
+        names = next(file.lines(), (1, ""))[1].split("\t")
+        is_table = len(names) > 1 and find_text_column(names, column, f"{file}, line 1")
+        if is_table or len(names) > 2:
+            yield from super().records(file, column)
+            return
+        if column is not None:
+            raise UserError(f"{file}: has no columns by name. Leave out --column {column}.")
+        for number, text in enumerate(self.texts(file), start=1):
+            if text.strip():
+                yield Record(f"{file}, line {number}", text, {})
 
 
 def build() -> PlainText:

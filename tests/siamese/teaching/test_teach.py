@@ -1,6 +1,7 @@
 """Teacher folders: what is written, gone on with and refused."""
 
 import json
+from itertools import islice
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -41,7 +42,7 @@ def stopping_after(parts):
     """An `Encode` that is stopped after so many files."""
 
     def encode(teacher, left):
-        yield from encode_here(teacher, left[:parts])
+        yield from encode_here(teacher, islice(left, parts))
         raise KeyboardInterrupt
 
     return encode

@@ -1,4 +1,4 @@
-"""Encode the texts of a file into a Parquet file."""
+"""Encode texts into one Parquet file."""
 
 from pathlib import Path
 
@@ -14,16 +14,16 @@ from siamese.text.notes import notes_on
 
 def encode_file(
     model: str | Path,
-    source: str,
+    inputs: list[str],
     output: str | Path,
     normalize: bool = False,
     encoding: str | None = None,
 ) -> str:
-    """Encode every text of a file, in its order.
+    """Encode every text of some files, in their order, into one file; all are held in memory.
 
     Args:
         model: the model folder, a path or URI.
-        source: texts, in any accepted format.
+        inputs: files, globs, folders or URIs; see `siamese.data.reading.Texts`.
         output: the path or URI of a Parquet file with the columns `text` and `embedding`, float32
             `[dim]`.
         normalize: scale embeddings to unit length.
@@ -37,7 +37,7 @@ def encode_file(
     """
     with local_model(model) as folder:
         check_model_folder(folder)
-        texts = list(read_texts([source], encoding=encoding))
+        texts = list(read_texts(inputs, encoding=encoding))
         encoder = SentenceEncoder.load(folder)
     embeddings = encoder.encode(texts, show_progress_bar=True, normalize_embeddings=normalize)
     column = pa.FixedSizeListArray.from_arrays(embeddings.ravel(), encoder.embedding_dim)
