@@ -36,6 +36,7 @@ PAGES = (
     "docs/serving.md",
     "docs/search.md",
     "docs/thresholds.md",
+    "docs/export.md",
     "docs/teachers.md",
     "docs/benchmarks.md",
     "docs/extending.md",
