@@ -35,6 +35,8 @@ PAGES = (
     "docs/model.md",
     "docs/search.md",
     "docs/thresholds.md",
+    "docs/encoding.md",
+    "docs/duplicates.md",
     "docs/teachers.md",
     "docs/benchmarks.md",
     "docs/extending.md",
