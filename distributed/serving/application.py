@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from ray import serve
-from ray.exceptions import RayActorError
+from ray.exceptions import ActorUnavailableError, RayActorError
 from ray.serve.config import AutoscalingConfig
 from ray.serve.exceptions import DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
@@ -17,8 +17,10 @@ from siamese.serving.answer import Answer
 from siamese.serving.batching import busy
 from siamese.serving.requests import Request
 
-# How often a batch is given to another replica when one dies with it: the batch may be the cause.
+# How many replicas may die with a batch, one after the other: it may be the cause.
 TRIES = 4
+# Seconds that are waited for a replica that answers: to replace the only one takes some.
+PATIENCE = 60.0
 STATUS_SECONDS = 5.0
 
 Result = TypeVar("Result")
@@ -32,15 +34,20 @@ def application(plan: Plan) -> serve.Application:
         # A batch that is being answered by each replica is enough; a second one waits.
         scaling = {
             "autoscaling_config": AutoscalingConfig(
-                min_replicas=least, max_replicas=most, target_ongoing_requests=1
+                min_replicas=least,
+                max_replicas=most,
+                target_ongoing_requests=1,
+                upscale_delay_s=5,  # Ray Serve's own: half a minute
+                downscale_delay_s=60,
             )
         }
     deployment: Any = serve.deployment(  # Ray's type is that of the decorator
         Replica,
         **scaling,
         ray_actor_options={"num_cpus": plan.cpus, "num_gpus": plan.gpus},
-        max_ongoing_requests=AT_ONCE,
+        max_ongoing_requests=AT_ONCE + 1,  # one for who asks how it is
         health_check_period_s=1,  # a dead one is replaced as soon
+        health_check_timeout_s=10,
         graceful_shutdown_wait_loop_s=0.1,
         graceful_shutdown_timeout_s=5,
         logging_config=LoggingConfig(enable_access_log=False),
@@ -63,7 +70,7 @@ class Replicas:
         """Have a batch answered, by another replica when one dies with it.
 
         Raises:
-            RequestError: one replica after the other died.
+            RequestError: one replica after the other died, or none is there in time.
         """
         # Answering changes nothing, so that it may be done twice.
         return await _persistently(lambda: self._handle.answer.remote(requests))
@@ -89,9 +96,17 @@ class Replicas:
 
 
 async def _persistently(call: Callable[[], Awaitable[Result]]) -> Result:
-    for _ in range(TRIES):
-        try:
-            return await call()
-        except (RayActorError, DeploymentUnavailableError):
-            await asyncio.sleep(0.05)
+    """Call until a replica has answered: each time it may be another one."""
+    died = 0
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while died < TRIES:
+                try:
+                    return await call()
+                except (ActorUnavailableError, DeploymentUnavailableError):
+                    await asyncio.sleep(0.1)
+                except RayActorError:
+                    died += 1
+    except TimeoutError:
+        raise busy("no replica answers") from None
     raise busy("one replica after the other died")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _OBJECT_STORE_BYTES = 256 << 20  # requests and answers are small
 _GRACE_SECONDS = 10  # for requests that are being answered when the server ends
+_IDLE_SECONDS = 75  # that a connection may be: longer than proxies keep theirs
 _LOOK_SECONDS = 2.0  # between looks at what the replicas serve
 
 
@@ -163,6 +164,7 @@ def _replicas(plan: Plan, name: str, verbose: bool) -> Iterator["Replicas"]:
         yield Replicas(handle)
     finally:
         serve.delete(name)
+        handle.shutdown()  # or its thread would look for a cluster when this one has been left
 
 
 async def _serve_http(
@@ -183,6 +185,7 @@ async def _serve_http(
         log_level="error",
         access_log=False,
         server_header=False,
+        timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     telling = asyncio.create_task(_tell(replicas))

@@ -33,7 +33,7 @@ from siamese.storage.atomic import read_json, replacing_folder, sha256_of, write
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "helpers"))
-from serving import Served  # noqa: E402
+from service import Service  # noqa: E402
 
 CLIENTS = (1, 8, 64)
 DISTURBED_BY = 8  # clients while a replica is killed and the model is replaced
@@ -161,7 +161,7 @@ def another_model(model: Path, threshold: float) -> None:
         write_json(beside / "manifest.json", manifest)
 
 
-def disturbed(served: Served, clients: Clients, port: int, bodies: list[bytes], seconds: float,
+def disturbed(served: Service, clients: Clients, port: int, bodies: list[bytes], seconds: float,
               model: Path) -> list[dict[str, Any]]:  # fmt: skip
     """Kill a replica and replace the model, every two seconds, while clients ask."""
     rows = []
@@ -220,7 +220,7 @@ def main() -> None:
         arguments += ["--cpus-per-replica", options.cpus_per_replica]
         if options.index:
             arguments += ["--index", options.index]
-        with Served(*arguments) as served:
+        with Service(*arguments) as served:
             port = int(served.url.rpartition(":")[2])
             own = served.process.pid
             before = memory([own, *served.replicas()])

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from calibrated_encoder import calibrated_encoder
-from serving import Served, asking, put
+from service import Service, asking, put
 
 from siamese.search.index import Index
 
@@ -39,9 +39,9 @@ def place(made, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def served(place) -> Iterator[Served]:
+def served(place) -> Iterator[Service]:
     options = ("--index", str(place / "index"), "--port", "0", "--replicas", "2")
-    with Served(str(place / "best"), *options, "--cpus-per-replica", "0.5") as served:
+    with Service(str(place / "best"), *options, "--cpus-per-replica", "0.5") as served:
         yield served
 
 
@@ -54,7 +54,7 @@ def _as_at_first(made, place, request) -> Iterator[None]:
         put(made / "index-1", place / "index")
 
 
-def wait_for_model(served: Served, seed: int) -> None:
+def wait_for_model(served: Service, seed: int) -> None:
     """Wait until all replicas have the model: each is asked, again and again."""
     until, seen = time.monotonic() + 30, 0
     while seen < 20:

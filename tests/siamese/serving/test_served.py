@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from calibrated_encoder import calibrated_encoder
-from serving import put
+from service import put
 
 from siamese.errors import UserError
 from siamese.search.index import Index

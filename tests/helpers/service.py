@@ -23,7 +23,7 @@ from siamese.storage.atomic import replacing_folder
 STARTS = 90.0  # seconds at most
 
 
-class Served:
+class Service:
     """`siamese serve`, ready; a context manager.
 
     Attributes:
@@ -52,7 +52,7 @@ class Served:
         threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True).start()
         self.url = self.wait_for(r"ready at (http://\S+)")[1]
 
-    def __enter__(self) -> "Served":
+    def __enter__(self) -> "Service":
         return self
 
     def __exit__(self, *_: object) -> None:
