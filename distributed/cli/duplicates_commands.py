@@ -103,17 +103,19 @@ def dedup(
 def mine(
     inputs: Inputs,
     model: WithModel,
-    pairs: Annotated[
+    pairs_file: Annotated[
         str | None,
         typer.Option(
+            "--pairs",
             help="a file for text1, text2 and score, the most similar first: .csv, .tsv, .jsonl or "
             ".parquet",
             rich_help_panel=RESULTS,
         ),
     ] = None,
-    groups: Annotated[
+    groups_file: Annotated[
         str | None,
         typer.Option(
+            "--groups",
             help="a .jsonl file for groups of texts that are alike, as `siamese shard` takes them",
             rich_help_panel=RESULTS,
         ),
@@ -132,7 +134,7 @@ def mine(
 ) -> None:
     """Find pairs and groups of texts that are alike."""
     _check_threshold(threshold)
-    if pairs is None and groups is None:
+    if pairs_file is None and groups_file is None:
         raise UserError("nothing to write: give --pairs FILE, --groups FILE, or both.")
     from distributed.encoding.encode import encoder_and_way
     from siamese.data.group import shorten
@@ -140,17 +142,17 @@ def mine(
     from siamese.search.dedup import Rows
     from siamese.search.rows_out import check_rows_output
 
-    ending = "" if pairs is None else check_rows_output(pairs, inputs)
-    if groups is not None:
-        check_rows_output(groups, inputs, (".jsonl",))
-        _check_different(pairs, groups)
+    ending = "" if pairs_file is None else check_rows_output(pairs_file, inputs)
+    if groups_file is not None:
+        check_rows_output(groups_file, inputs, (".jsonl",))
+        _check_different(pairs_file, groups_file)
     encoder, way = encoder_and_way(model, workers, gpus_per_worker, cpus_per_worker, verbose)
     rows = Rows(inputs, column, encoding)
     found = mine_texts.mine(rows, encoder, threshold, most_pairs, way)
-    if pairs is not None:
-        mine_texts.write_pairs(found, pairs, ending)
-    if groups is not None:
-        mine_texts.write_groups(found, groups)
+    if pairs_file is not None:
+        mine_texts.write_pairs(found, pairs_file, ending)
+    if groups_file is not None:
+        mine_texts.write_groups(found, groups_file)
     in_groups = sum(map(len, found.groups))
     print(
         f"{found.compared:,} different texts: {len(found.pairs.ones):,} pairs of similarity above "

@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 from siamese.errors import UserError
 
 # The parameters, of all commands, that name what is written.
-_OUTPUTS = ("output", "run", "json_file")
+_OUTPUTS = ("output", "run", "json_file", "report", "pairs_file", "groups_file")
 
 
 def submit(

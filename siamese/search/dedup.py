@@ -85,6 +85,12 @@ class Dedup:
         """Count the rows, older ones aside, for which a reason holds."""
         return int(np.count_nonzero(self.reasons[self.older :] == reason))
 
+    def report(self) -> Iterator[dict[str, Any]]:
+        """Yield `removed` of every row that goes, in order."""
+        gone = np.flatnonzero(self.reasons != STAYS)
+        for start in range(0, len(gone), ROWS_AT_ONCE):
+            yield from self.removed(gone[start : start + ROWS_AT_ONCE])
+
     def removed(self, rows: np.ndarray) -> list[dict[str, Any]]:
         """Say of some rows that go why, and of which row that stays they are a duplicate.
 
@@ -199,10 +205,10 @@ def write(found: Dedup, rows: Rows, output: str, report: str | None) -> None:
                 chosen = [{name: row.get(name) for name in columns} for row in chosen]
             target.write(chosen)
     if report:
-        gone = np.flatnonzero(found.reasons != STAYS)
+        gone = found.report()
         with writing(report, report_ending, REPORT) as target:
-            for start in range(0, len(gone), ROWS_AT_ONCE):
-                target.write(found.removed(gone[start : start + ROWS_AT_ONCE]))
+            while part := list(islice(gone, ROWS_AT_ONCE)):
+                target.write(part)
 
 
 def _columns(rows: Rows, ending: str) -> Mapping[str, pa.DataType]:

@@ -11,6 +11,7 @@ from siamese.encoder.nearest import similarities_of
 from siamese.encoder.threads import in_threads
 from siamese.search.cells import Cells
 from siamese.search.comparing import Prepared, error_of, scores_of
+from siamese.search.scratch import mapped
 
 # Similarities that a thread holds at once: rows times columns, 16 MiB.
 ROWS_AT_ONCE, COLUMNS_AT_ONCE = 512, 8192
@@ -50,7 +51,7 @@ class Store:
         if path is None or not count:
             self._rows = np.empty((count, dim), np.float32)
         else:
-            self._rows = np.memmap(path, np.float32, "w+", shape=(count, dim))
+            self._rows = mapped(path, (count, dim))
         self._squares = np.empty(count, np.float32)
         self._numbers = np.empty(count, np.int64)
 

@@ -15,6 +15,7 @@ from siamese.encoding.embeddings_folder import TEXTS_PER_PART, InParts, Work
 from siamese.encoding.filling import Encode, Left
 from siamese.errors import UserError
 from siamese.progress import progress
+from siamese.search.scratch import mapped
 
 _AT_ONCE = 8192
 
@@ -119,7 +120,7 @@ class TextSet:
         shape = len(self.compared), self._encoder.embedding_dim
         if not shape[0]:
             return np.zeros(shape, np.float32)
-        target = np.memmap(path, np.float32, "w+", shape=shape)
+        target = mapped(path, shape)
         parts = InParts(_Chosen(self.texts, self.compared), TEXTS_PER_PART)
         left = Left(parts, -(-shape[0] // TEXTS_PER_PART))
         with progress("encoding", shape[0], "texts") as advance:

@@ -25,6 +25,7 @@ from siamese.export.quantization_loss import quantization_loss
 from siamese.export.readme import onnx_readme
 from siamese.text.vocabulary import PADDING_ID, UNKNOWN_ID
 
+BATCH = 256
 MODEL, CHARACTERS = "model.onnx", "characters.json"
 
 
@@ -81,11 +82,15 @@ class Onnx:
         table = json.loads((folder / CHARACTERS).read_text(encoding="utf-8"))
 
         def encode(texts: Sequence[str]) -> np.ndarray:
-            embeddings = [np.empty((0, session.get_outputs()[0].shape[1]), np.float32)]
-            for start in range(0, len(texts), 256):
-                rows = padded_ids(texts[start : start + 256], table["ids"], table["max_length"])
-                embeddings += session.run(None, {"ids": np.array(rows, np.int64)})
-            return np.concatenate(embeddings)
+            dim = session.get_outputs()[0].shape[1]
+            embeddings = np.empty((len(texts), dim), np.float32)
+            # Texts of like length share a batch, so that little is padded.
+            order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
+            for start in range(0, len(texts), BATCH):
+                rows = order[start : start + BATCH]
+                ids = padded_ids([texts[row] for row in rows], table["ids"], table["max_length"])
+                embeddings[rows] = session.run(None, {"ids": np.array(ids, np.int64)})[0]
+            return embeddings
 
         return encode
 

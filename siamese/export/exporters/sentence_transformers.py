@@ -52,6 +52,8 @@ class SentenceTransformers:
         notes = ["stock modules of sentence-transformers"]
         if not is_stock:
             notes = ["a module of its own: SentenceTransformer(DIR, trust_remote_code=True)"]
+        if encoder.recipe.evaluation.similarity != "cosine":
+            notes.append("its model.similarity is the cosine: the threshold is not for that")
         about: dict[str, Any] = {"stock_modules": is_stock, "notes": notes}
         if find_spec("sentence_transformers") is None:
             notes.append("not checked here, where sentence-transformers is not installed")

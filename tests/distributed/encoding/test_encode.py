@@ -18,7 +18,9 @@ import siamese.encoding.embeddings_folder
 from distributed.encoding.actors import on_ray
 from distributed.encoding.encode import encode
 from siamese.encoding.embeddings_folder import encode_folder
+from siamese.encoding.filling import encode_here
 from siamese.errors import UserError
+from siamese.search.text_set import TextSet, read_column
 from siamese.training.execution import Execution
 
 TWO = Execution(workers=(2, 2), trackers=())
@@ -80,6 +82,12 @@ class TestActors:
         encode("model", ["in.txt"], "one")
         assert contents(place / "two") == contents(place / "one")
         assert json.loads((place / "one" / "manifest.json").read_text())["rows"] == 1000
+
+    def test_texts_are_compared_by_the_same_embeddings(self, cluster, place) -> None:
+        texts = TextSet(read_column(["in.txt"]), small_encoder(texts=KNOWN))
+        here = np.array(texts.embeddings(place / "here", encode_here))
+        there = texts.embeddings(place / "there", on_ray(TWO, [], True))
+        assert here.tobytes() == there.tobytes()
 
     def test_what_was_killed_is_gone_on_with(self, cluster, place) -> None:
         code = (
