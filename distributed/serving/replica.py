@@ -13,8 +13,8 @@ from siamese.serving.answer import Answer
 from siamese.serving.requests import Request
 from siamese.serving.served import Served
 
-# Seconds between looks at the model and the index on disk.
-REFRESH = 1.0
+# Seconds between looks at the model and the index: on a disk, and at a URI, where each look costs.
+REFRESH, REFRESH_URI = 1.0, 10.0
 # Batches that a replica is given at once: one that it answers, and one that is there when it ends.
 AT_ONCE = 2
 
@@ -40,7 +40,9 @@ class Replica:
         self._served = Served(model, index)
         # One batch after the other, each on all of this replica's cores.
         self._threads = ThreadPoolExecutor(1)
-        threading.Thread(target=self._refresh, daemon=True).start()
+        is_remote = "://" in f"{model} {index}"
+        interval = REFRESH_URI if is_remote else REFRESH
+        threading.Thread(target=self._refresh, args=(interval,), daemon=True).start()
 
     async def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer a batch of requests, all with the same model and index."""
@@ -51,10 +53,10 @@ class Replica:
         """Say which model and index answer, and what the page needs to know of them."""
         return {**self._served.status(), "scale": self._served.desk.scale()}
 
-    def _refresh(self) -> None:
+    def _refresh(self, interval: float) -> None:
         problem = ""
         while True:
-            time.sleep(REFRESH)
+            time.sleep(interval)
             try:
                 if self._served.refresh():
                     _log.info("a new model or index is served: %s", self._served.status())

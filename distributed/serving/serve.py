@@ -49,7 +49,7 @@ def serve(plan: Plan, door: Door, verbose: bool = False) -> None:
             plan, f"siamese-{socket.gethostname()}-{url.rpartition(':')[2]}", verbose
         ) as (replicas):
             print(f"{what}\n{_how_many(plan)} ready at {url} (Ctrl-C ends it)", flush=True)
-            asyncio.run(_serve_http(replicas, plan, door, listener))
+            _serve_http(replicas, plan, door, listener)
 
 
 def _check_packages() -> None:
@@ -167,9 +167,7 @@ def _replicas(plan: Plan, name: str, verbose: bool) -> Iterator["Replicas"]:
         handle.shutdown()  # or its thread would look for a cluster when this one has been left
 
 
-async def _serve_http(
-    replicas: "Replicas", plan: Plan, door: Door, listener: socket.socket
-) -> None:
+def _serve_http(replicas: "Replicas", plan: Plan, door: Door, listener: socket.socket) -> None:
     """Answer requests until a signal ends this process."""
     import uvicorn
 
@@ -178,9 +176,8 @@ async def _serve_http(
     from siamese.serving.batching import Batching
 
     batching = Batching(replicas.answer, AT_ONCE * plan.replicas[1], door.queue)
-    app = build_app(replicas, batching, door.token)
     config = uvicorn.Config(
-        app,
+        build_app(replicas, batching, door.token),
         lifespan="off",
         log_level="error",
         access_log=False,
@@ -188,11 +185,16 @@ async def _serve_http(
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    telling = asyncio.create_task(_tell(replicas))
-    try:
-        await uvicorn.Server(config).serve(sockets=[listener])
-    finally:
-        telling.cancel()
+
+    async def work() -> None:
+        telling = asyncio.create_task(_tell(replicas))
+        try:
+            await uvicorn.Server(config).serve(sockets=[listener])
+        finally:
+            telling.cancel()
+
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(work())
 
 
 async def _tell(replicas: "Replicas") -> None:

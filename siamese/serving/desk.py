@@ -13,7 +13,6 @@ from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.errors import UserError
 from siamese.serving.answer import Answer, RequestError, to_json
 from siamese.serving.requests import (
-    DEFAULT_K,
     EmbeddingsRequest,
     ExplainRequest,
     Request,
@@ -187,7 +186,7 @@ class Desk:
         self, requests: Iterable[SearchRequest]
     ) -> dict[int, "list[list[Hit]] | RequestError"]:
         """Search for all queries that want the same, at once; hits by the request's `id`."""
-        alike: dict[tuple[int, float | None], list[SearchRequest]] = defaultdict(list)
+        alike: dict[tuple[int | None, float | None], list[SearchRequest]] = defaultdict(list)
         found: dict[int, list[list[Hit]] | RequestError] = {}
         for request in requests:
             if self.index is None:
@@ -199,8 +198,7 @@ class Desk:
                     f"k must be at most {len(self.index):,}: the index has so many entries.",
                 )
             else:
-                k = request.k or min(DEFAULT_K, len(self.index))
-                alike[k, request.threshold].append(request)
+                alike[request.k, request.threshold].append(request)
         for (k, threshold), group in alike.items():
             assert self.index is not None
             queries = [text for request in group for text in request.texts]

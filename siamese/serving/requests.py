@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from siamese.search.arguments import DEFAULT_K
 from siamese.serving.answer import RequestError
 
 # Bytes of a request's body.
@@ -14,8 +15,6 @@ MOST_TEXTS = 2048
 MOST_CHARACTERS = 10_000
 # Similarities or hits that a request may ask for.
 MOST_RESULTS = 20_000
-
-DEFAULT_K = 5
 
 
 def _text(value: Any) -> str:

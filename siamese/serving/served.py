@@ -38,7 +38,10 @@ class Served:
     def refresh(self) -> bool:
         """Load what is on disk if it is not what is served; say whether it took over."""
         seen = self._look()
-        if seen is None or seen == self._seen:
+        if seen is None:
+            return False
+        if seen == self._seen:
+            self.problem = ""
             return False
         try:
             desk = self._load()

@@ -131,6 +131,14 @@ def test_without_k_a_small_index_gives_what_it_has(desk) -> None:
     assert len(ask(desk, SearchRequest(query="a", threshold=-2))["hits"]) == 3
 
 
+def test_an_index_of_which_all_was_removed_abstains(tmp_path) -> None:
+    encoder = calibrated_encoder()
+    index = Index.build(ENTRIES, encoder, tmp_path / "index")
+    index.remove([entry.id for entry in ENTRIES])
+    answer = ask(Desk(encoder, index, ""), SearchRequest(query="a"))
+    assert (answer["hits"], answer["abstained"]) == ([], True)
+
+
 def test_more_hits_than_entries_are_refused(desk) -> None:
     status, message = error(desk, SearchRequest(query="a", k=4))
     assert status == 422

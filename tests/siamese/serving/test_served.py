@@ -99,6 +99,16 @@ def test_while_the_new_one_is_damaged_the_old_one_stays(made, place, file) -> No
     assert served.status()["model"]["fingerprint"] == fingerprint(2)
 
 
+def test_there_is_no_problem_any_more_when_the_old_one_is_put_back(made, place) -> None:
+    served = open_at(place)
+    put(made / "model-2", place / "best")
+    served.refresh()
+    assert served.problem
+    put(made / "model-1", place / "best")
+    assert not served.refresh()
+    assert served.problem == ""
+
+
 @pytest.mark.parametrize("name", ["best", "index"])
 def test_what_has_been_removed_is_served_on(place, name) -> None:
     served = open_at(place)
