@@ -249,3 +249,8 @@ class TestLease:
             assert not mirror.is_used(but=())
             mirror.remove()
             assert lease_of(uri)["pid"] == os.getpid()
+
+
+def test_a_folder_that_cannot_be_made_is_refused_and_not_waited_for() -> None:
+    with pytest.raises(UserError, match="cannot be made there"), owning("/proc/nothing/here"):
+        pass
