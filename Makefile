@@ -1,10 +1,12 @@
-# Two commands: `make quickstart` trains on the embedded sample, `make test` runs the tests.
+# `make quickstart` trains on the embedded sample, `make demo` serves a FAQ, `make test` runs the tests.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 SAMPLE := data/siamese
 OUT := quickstart
+FAQ := data/faq
+DEMO := demo
 
-.PHONY: quickstart test test-clusters test-others check docs
+.PHONY: quickstart demo test test-clusters test-others check docs
 
 quickstart: .venv/installed
 	$(BIN)/siamese shard $(SAMPLE)/df_train.json --output $(OUT)/data --fresh
@@ -18,6 +20,16 @@ quickstart: .venv/installed
 	@echo "report    $(OUT)/run/report.html   open it in a browser"
 	@echo "figures   $(OUT)/test.json         on the test pairs, threshold from the development pairs"
 	@echo "data set  $(OUT)/data"
+
+# Ends with a server: Ctrl-C stops it.
+demo: .venv/installed-serve
+	$(BIN)/siamese shard $(FAQ)/paraphrases.json --output $(DEMO)/data --fresh
+	$(BIN)/siamese train --data $(DEMO)/data --dev $(FAQ)/dev.txt --run $(DEMO)/run --fresh \
+	    --set training.epochs=8 --set loss.hard_negatives=0 --set loss.ranking=0
+	$(BIN)/siamese index $(FAQ)/faq.csv --model $(DEMO)/run/best --output $(DEMO)/index --fresh
+	$(BIN)/python tests/benchmarks/faq.py $(DEMO)/run/best
+	$(BIN)/siamese search $(DEMO)/index 房间里连不上网怎么办 充错号码了话费能退吗 明天会下雨吗 -k 1
+	$(BIN)/siamese serve $(DEMO)/run/best --index $(DEMO)/index
 
 # Two lanes side by side, a process each. The tests that start Ray clusters wait for much of their time,
 # but must answer in time: the others take only what those leave of the processors (`nice`).
@@ -49,6 +61,10 @@ docs: .venv/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
 	touch $@
 
+.venv/installed-serve: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[serve]'
+	touch $@ .venv/installed
+
 .venv/installed-test: .venv/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
-	touch $@ .venv/installed
+	touch $@ .venv/installed .venv/installed-serve

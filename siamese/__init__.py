@@ -13,6 +13,7 @@ Its rooms, from the top; each imports only from those below it:
     train_encoder  train(...) in one call from Python
     report         a run's figures as a page and pictures
     export         the model in other people's formats
+    serving        answers over HTTP: requests checked, batched, answered; the page
     search         an index of texts
     mining         hard negatives, found with a model
     training       the loop, the step, losses, optimizer, checkpoints, trackers, where a run happens

@@ -12,9 +12,11 @@ from distributed.cli import (
     data_commands,
     duplicates_commands,
     encoding_commands,
+    export_commands,
     job_commands,
     model_commands,
     search_commands,
+    serving_commands,
     teaching_commands,
     training_commands,
 )
@@ -76,8 +78,10 @@ for command, line in (
         "siamese index faq.csv --model run/best --output faq-index",
     ),
     (search_commands.search, "siamese search faq-index 怎么退票 -k 3"),
+    (export_commands.export, "siamese export run/best --to onnx model --int8 --pairs test.tsv"),
     (model_commands.negatives, "siamese negatives run/best data --output data-2"),
     (model_commands.report, "siamese report run"),
+    (serving_commands.serve, "siamese serve run/best --index faq-index --port 8000"),
 ):
     app.command(epilog=example(line))(ending_in_words(command))
 

@@ -149,11 +149,11 @@ def search(
         raise UserError("--column and --encoding are for --questions and have no effect alone.")
     from siamese.progress import progress
     from siamese.search.arguments import checked_threshold
-    from siamese.search.entry import read_entries
+    from siamese.search.entry import read_questions
     from siamese.search.index import Index
 
     opened = Index.open(index, model)
-    asked = questions or [entry.text for entry in read_entries([str(file)], column, encoding)]
+    asked = questions or read_questions([str(file)], column, encoding)
     least = opened.threshold if threshold is None else checked_threshold(threshold)
     with progress("searching", len(asked), "questions", show=file is not None) as advance:
         for start in range(0, len(asked), QUESTIONS_AT_ONCE):

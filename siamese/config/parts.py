@@ -7,6 +7,7 @@
 | evaluator | `siamese/evaluation/evaluators` |
 | input format | `siamese/data/formats` |
 | teacher | `siamese/teaching/teachers` |
+| exporter | `siamese/export/exporters` |
 
 To add a part is to add a file. Each file has a function `build`, which makes the part; what it
 takes is said beside the kind's protocol. Files whose names begin with `_` are no parts.
@@ -25,6 +26,7 @@ FOLDERS = {
     "evaluator": "siamese.evaluation.evaluators",
     "format": "siamese.data.formats",
     "teacher": "siamese.teaching.teachers",
+    "exporter": "siamese.export.exporters",
 }
 
 

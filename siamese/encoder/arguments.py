@@ -8,40 +8,41 @@ from typing import Any
 
 import numpy as np
 
-# Arguments of sentence-transformers and of MTEB 1 that do not change the result here: the model has
-# no prompts, and computes where it can.
-_IGNORED = ("device", "prompt_name", "prompt_type", "task_name")
+# Arguments of sentence-transformers, MTEB 1 and MTEB 2 that do not change the result here: the
+# model has no prompts, and computes where it can.
+_IGNORED = (
+    *("device", "prompt_name", "prompt_type", "task_name"),
+    *("task_metadata", "hf_split", "hf_subset"),
+)
 # Arguments that would change it, with the values that ask for what `encode` returns.
 _FIXED: Mapping[str, tuple[Any, ...]] = {
-    "convert_to_numpy": (True,),
-    "convert_to_tensor": (False, None),
     "output_value": ("sentence_embedding",),
-    "precision": ("float32",),
     "prompt": (None, ""),
-    "truncate_dim": (None,),
 }
+# Arguments that `output_form.py` reads.
+_OF_FORM = ("convert_to_numpy", "convert_to_tensor", "precision", "truncate_dim")
 _OWN = ("batch_size", "show_progress_bar", "normalize_embeddings")
 _NORMALIZED = ("normalize", "normalise", "normalize_to_unit", "normalize_embedding")
 
 
 def check_others(others: Mapping[str, Any]) -> None:
-    """Accept arguments of other harnesses that ask for what `encode` returns anyway.
+    """Accept arguments of other harnesses that ask for what `encode` can return.
 
     Raises:
         TypeError: an argument is unknown, or asks for another result.
     """
     for name, value in others.items():
-        if name in _IGNORED:
+        if name in _IGNORED or name in _OF_FORM:
             continue
         if name in _FIXED:
             accepted = _FIXED[name]
             if not any(type(value) is type(each) and value == each for each in accepted):
                 raise TypeError(
-                    f"encode returns whole float32 sentence embeddings as a numpy array: "
-                    f"{name} must be {accepted[0]!r}, found {value!r}"
+                    f"encode returns embeddings of sentences as they are: {name} must be "
+                    f"{accepted[0]!r}, found {value!r}"
                 )
             continue
-        known = (*_OWN, *_FIXED, *_IGNORED)
+        known = (*_OWN, *_OF_FORM, *_FIXED, *_IGNORED)
         close = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
         meant = "normalize_embeddings" if name in _NORMALIZED else "".join(close)
         hint = f"; did you mean {meant!r}?" if meant else f": it has {', '.join(known)}"
@@ -97,6 +98,23 @@ def checked_sentences(sentences: Any) -> list[str]:
         if not isinstance(sentence, str):
             raise TypeError(f"sentence {position} is {sentence!r}, not a string")
     return found
+
+
+def checked_batches(batches: Any) -> list[str]:
+    """Return the sentences of what MTEB 2 passes: batches, such as `{"text": ["…", "…"]}`.
+
+    Raises:
+        TypeError: they are something else, or a sentence is not a string.
+    """
+    if not isinstance(batches, Iterable) or isinstance(batches, (str, Mapping)):
+        raise TypeError(f"with task_metadata, encode takes batches, not {type(batches).__name__}")
+    found: list[Any] = []
+    for batch in batches:
+        texts = batch.get("text") if isinstance(batch, Mapping) else None
+        if not isinstance(texts, list):
+            raise TypeError("with task_metadata, encode takes batches with texts: {'text': [...]}")
+        found += texts
+    return checked_sentences(found)
 
 
 def checked_embeddings(value: np.ndarray, dim: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from siamese.config.recipe import Recipe
 from siamese.encoder.arguments import checked_embeddings
 from siamese.encoder.calibration import Calibrator, Verdict, verdict_of
 from siamese.encoder.explanation import Explanation, explain
-from siamese.encoder.similarity import similarity_matrix
+from siamese.encoder.similarity import pairwise_similarity, similarity_matrix
 from siamese.errors import UserError
 from siamese.text.vocabulary import Vocabulary
 
@@ -28,7 +28,7 @@ class Comparing:
         """Return the size of an embedding."""
         raise NotImplementedError
 
-    def encode(self, sentences: Any) -> np.ndarray:
+    def encode(self, sentences: Any) -> Any:
         """Return the embeddings of sentences, `[len(sentences), dim]`."""
         raise NotImplementedError
 
@@ -55,6 +55,24 @@ class Comparing:
         similarities = similarity_matrix(self._rows(a), self._rows(b), kind)
         both_single = isinstance(a, str) and isinstance(b, str)
         return float(similarities[0, 0]) if both_single else similarities
+
+    def similarity_pairwise(self, a: Sequence[str] | Any, b: Sequence[str] | Any) -> np.ndarray:
+        """Compare each of `a` with the same one of `b`, to the bit as `similarity` does.
+
+        Args:
+            a: sentences, or embeddings `[n, dim]`.
+            b: as many.
+
+        Returns:
+            float64 `[n]`.
+
+        Raises:
+            TypeError, ValueError: as in `similarity`, or they are not as many.
+        """
+        rows_a, rows_b = self._rows(a), self._rows(b)
+        if len(rows_a) != len(rows_b):
+            raise ValueError(f"similarity_pairwise takes pairs: {len(rows_a)} and {len(rows_b)}")
+        return pairwise_similarity(rows_a, rows_b, self.recipe.evaluation.similarity)
 
     def is_similar(
         self, a: str | Sequence[str] | np.ndarray, b: str | Sequence[str] | np.ndarray
@@ -99,7 +117,9 @@ class Comparing:
         read_of = partial(self.vocabulary.count_read, max_length=most)
         return explain(a, b, self.encode, self.recipe.evaluation.similarity, read_of)
 
-    def _rows(self, value: str | Sequence[str] | np.ndarray) -> np.ndarray:
+    def _rows(self, value: Any) -> np.ndarray:
+        if hasattr(value, "detach"):  # a tensor of torch
+            value = value.detach().cpu().numpy()
         if isinstance(value, np.ndarray) and value.dtype.kind not in "OSTU":
             return checked_embeddings(value, self.embedding_dim)
         return np.atleast_2d(self.encode(value))

@@ -6,6 +6,8 @@ MODEL/recipe.yaml       every setting of the run that trained it
 MODEL/metrics.json      what was measured on the development pairs, with the threshold
 MODEL/calibration.json  what similarities mean; models of older releases have none
 MODEL/README.md         the model card, for people
+MODEL/modules.json      which of our classes `SentenceTransformer(MODEL)` shall load it with
+MODEL/config_sentence_transformers.json  and which similarity it shall have
 MODEL/manifest.json     checksums; a folder without it is not a model folder
 """
 
@@ -35,6 +37,16 @@ MANIFEST = "manifest.json"
 # All that loading a model reads, if it is there.
 MODEL_FILES = (*CHECKED_FILES, CALIBRATION, MANIFEST)
 VERSION = 1
+SENTENCE_TRANSFORMERS = "config_sentence_transformers.json"
+# What sentence-transformers looks for in a folder; nothing of ours reads it.
+MODULES = [
+    {
+        "idx": 0,
+        "name": "0",
+        "path": "",
+        "type": "siamese.export.model_folder_module.SiameseModelFolder",
+    }
+]
 # Above all figures; neither NaN lies below it, nor infinity, nor what is too large for a float.
 LARGEST_FIGURE = 1e18
 # Bytes that files which are read at once may have; far more than any has that was saved.
@@ -83,11 +95,28 @@ def write_model_folder(folder: Path, model: "keras.Model", contents: ModelConten
         write_json(beside / "metrics.json", metrics)
         card = model_card(contents.weights, contents.vocabulary, contents.recipe, metrics)
         (beside / "README.md").write_text(card, encoding="utf-8")
+        write_json(beside / "modules.json", MODULES)
+        write_json(beside / SENTENCE_TRANSFORMERS, sentence_transformers_config(contents.recipe))
         if contents.calibrator is not None:
             write_calibrator(beside / CALIBRATION, contents.calibrator)
         present = [name for name in (*CHECKED_FILES, CALIBRATION) if (beside / name).is_file()]
         checksums = {name: sha256_of(beside / name) for name in present}
         write_json(beside / MANIFEST, {"version": VERSION, "sha256": checksums})
+
+
+def sentence_transformers_config(recipe: Recipe) -> dict[str, Any]:
+    """Make the content of `config_sentence_transformers.json`.
+
+    It knows no similarity like the notebook's: there, a model of that has none.
+
+    Args:
+        recipe: the model's.
+    """
+    kind = recipe.evaluation.similarity
+    return {
+        "model_type": "SentenceTransformer",
+        "similarity_fn_name": "cosine" if kind == "cosine" else None,
+    }
 
 
 def read_model_folder(folder: Path) -> ModelContents:

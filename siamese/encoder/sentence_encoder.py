@@ -1,6 +1,6 @@
 """SentenceEncoder: what a user keeps, loads and calls."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from siamese.config.recipe import Recipe
 from siamese.encoder.arguments import (
     check_others,
     checked_batch_size,
+    checked_batches,
     checked_flag,
     checked_sentences,
 )
@@ -24,6 +25,8 @@ from siamese.encoder.model_folder import (
     read_model_folder,
     write_model_folder,
 )
+from siamese.encoder.mteb_meta import model_meta
+from siamese.encoder.output_form import output_form
 from siamese.encoder.text_batches import batches_of, may_have_gpu
 from siamese.encoder.threads import cores, in_threads
 from siamese.encoder.weights import Weights, weights_of
@@ -127,6 +130,11 @@ class SentenceEncoder(Comparing):
         """
         return fingerprint_of(self.weights, self.vocabulary, self.recipe)
 
+    @property
+    def mteb_model_meta(self) -> Any:
+        """Describe this encoder to `mteb.evaluate`, which takes it as it is."""
+        return model_meta(self.fingerprint, self.weights, self.recipe)
+
     @cached_property
     def _on_gpu(self) -> Callable[[np.ndarray], np.ndarray] | None:
         """Build ids int32 `[batch, time]` -> embeddings `[batch, dim]`; None without a GPU."""
@@ -143,45 +151,49 @@ class SentenceEncoder(Comparing):
 
     def encode(
         self,
-        sentences: str | Sequence[str] | np.ndarray,
+        sentences: Any,
         batch_size: int = 512,
         show_progress_bar: bool = False,
         normalize_embeddings: bool = False,
         **others: Any,
-    ) -> np.ndarray:
-        """Encode sentences; the call that users of sentence-transformers and MTEB 1 make.
+    ) -> Any:
+        """Encode sentences; the call that users of sentence-transformers and of MTEB make.
 
         A sentence's embedding does not depend on the others, their order, the batch size or the
         number of threads: on a CPU it has the same bits. An empty sentence's embedding is all
         zeros.
 
         Args:
-            sentences: a sentence, or a list or another ordered collection of sentences.
+            sentences: a sentence, or a list or another ordered collection of sentences; with
+                `task_metadata`, as MTEB 2 has it, batches `{"text": [...]}`.
             batch_size: sentences encoded at once, at most; long ones are fewer.
             show_progress_bar: show a bar with the rate and the time left.
             normalize_embeddings: scale every embedding to unit length (zeros stay zeros).
-            **others: what such callers pass besides. `device`, `prompt_name`, `prompt_type` and
-                `task_name` make no difference here; `convert_to_numpy`, `convert_to_tensor`,
-                `output_value`, `precision`, `prompt` and `truncate_dim` must ask for what is
-                returned anyway.
+            **others: what such callers pass besides. `truncate_dim`, `precision`,
+                `convert_to_tensor` and `convert_to_numpy` do what they do in
+                sentence-transformers (`output_form.py`). `device`, `prompt_name`, `prompt_type`,
+                `task_name`, `task_metadata`, `hf_split` and `hf_subset` make no difference here;
+                `output_value` and `prompt` must ask for what is returned anyway.
 
         Returns:
-            float32 `[len(sentences), dim]`, or `[dim]` for a single sentence.
+            float32 `[len(sentences), dim]`, or `[dim]` for a single sentence; or what was asked
+            for.
 
         Raises:
             TypeError: a sentence is not a string, an argument is unknown, of the wrong type, or
-                asks for another result.
-            ValueError: `batch_size` is not positive.
+                asks for another result, or for a tensor where torch is not installed.
+            ValueError: `batch_size` or `truncate_dim` is not positive, or int8 is asked of one.
         """
         from siamese.progress import progress
 
         check_others(others)
         batch_size = checked_batch_size(batch_size)
         show_progress_bar = checked_flag("show_progress_bar", show_progress_bar)
-        normalize_embeddings = checked_flag("normalize_embeddings", normalize_embeddings)
+        form = output_form(checked_flag("normalize_embeddings", normalize_embeddings), others)
         if isinstance(sentences, str):
-            return self.encode([sentences], normalize_embeddings=normalize_embeddings)[0]
-        sentences = checked_sentences(sentences)
+            return self.encode([sentences], normalize_embeddings=normalize_embeddings, **others)[0]
+        is_mteb = "task_metadata" in others
+        sentences = checked_batches(sentences) if is_mteb else checked_sentences(sentences)
         max_length = self.recipe.text.max_length
         embeddings = np.zeros((len(sentences), self.embedding_dim), np.float32)
         # Texts of like length share a batch, so that little is padded; empty ones stay zeros.
@@ -202,10 +214,7 @@ class SentenceEncoder(Comparing):
         with progress("encoding", len(order), "texts", show=show_progress_bar) as advance:
             for count in (map if on_gpu else in_threads)(encode_batch, batches):
                 advance(count)
-        if normalize_embeddings:
-            norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
-            embeddings /= np.where(norms > 0, norms, 1)
-        return embeddings
+        return form.of(embeddings)
 
     def save(self, folder: Path | str) -> None:
         """Write the model folder, whole or not at all, in the place of an older one."""

@@ -1,7 +1,7 @@
 """The nearest of very many embeddings: nearly always those, by a graph of neighbours (usearch).
 
-The graph finds candidates, by their directions in half precision; these are then compared exactly,
-so that the similarities are those of the encoder.
+The graph finds candidates, by their directions in a byte for each number; these are then compared
+exactly, so that the similarities are those of the encoder. Measured: `tests/benchmarks/search.py`.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ from siamese.progress import progress
 EXACT_UP_TO = 100_000
 # Neighbours of a text in the graph, and how widely it is searched to build it and to find: more
 # finds more, and takes longer.
-NEIGHBOURS, BUILD_WIDTH, SEARCH_WIDTH = 16, 128, 128
+NEIGHBOURS, BUILD_WIDTH, SEARCH_WIDTH = 24, 128, 256
 # Candidates that are compared exactly for each that is wanted; and the most, beyond which it is
 # better to compare all texts.
 CANDIDATES, MOST_CANDIDATES = 2, 2048
@@ -52,7 +52,7 @@ def _empty(dim: int) -> Any:
     return require_usearch().Index(
         ndim=dim,
         metric="cos",
-        dtype="f16",
+        dtype="i8",
         connectivity=NEIGHBOURS,
         expansion_add=BUILD_WIDTH,
         expansion_search=SEARCH_WIDTH,
@@ -78,7 +78,7 @@ def build_graph(embeddings: np.ndarray, path: Path, show_progress_bar: bool) -> 
 
 
 def _directions(embeddings: np.ndarray) -> np.ndarray:
-    """Scale embeddings to unit length: half precision holds no large numbers."""
+    """Scale embeddings to unit length: bytes are made of numbers from -1 to 1."""
     lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
     return embeddings / np.where(lengths > 0, lengths, 1)
 

@@ -11,7 +11,8 @@ from siamese.errors import UserError
 from siamese.progress import progress
 from siamese.search.approximate import needs_graph, require_usearch
 from siamese.search.entry import Entry
-from siamese.search.index_folder import IndexFolder, Manifest, Record
+from siamese.search.index_folder import IndexFolder
+from siamese.search.manifest import Manifest, Record
 from siamese.search.segment import (
     ENTRIES_AT_ONCE,
     NewSegment,

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.errors import UserError
-from siamese.search.index_folder import IndexFolder, Manifest
+from siamese.search.index_folder import IndexFolder
+from siamese.search.manifest import Manifest
 from siamese.storage.filesystem import absolute
 
 

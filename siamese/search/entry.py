@@ -62,12 +62,33 @@ def read_entries(
         raise UserError(f"{', '.join(inputs)}: holds no text.")
 
 
+def read_questions(
+    inputs: Sequence[str], column: str | None = None, encoding: str | None = None
+) -> list[str]:
+    """Read the texts of files as `read_entries` does, whatever else is in them.
+
+    Raises:
+        UserError: as in `read_entries`, but for ids.
+    """
+    questions = [
+        checked_entry(Entry("", record.text, {}), record.where).text
+        for record in _records(inputs, column, encoding)
+    ]
+    if not questions:
+        raise UserError(f"{', '.join(inputs)}: holds no text.")
+    return questions
+
+
 def _read(
     inputs: Sequence[str], column: str | None, encoding: str | None
 ) -> Iterator[tuple[str, Entry]]:
+    for record in _records(inputs, column, encoding):
+        yield record.where, _entry_of(record)
+
+
+def _records(inputs: Sequence[str], column: str | None, encoding: str | None) -> Iterator[Record]:
     for file, format in find_inputs(list(inputs), encoding=encoding):
-        for record in format.records(file, column):
-            yield record.where, _entry_of(record)
+        yield from format.records(file, column)
 
 
 def _entry_of(record: Record) -> Entry:

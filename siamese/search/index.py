@@ -15,7 +15,8 @@ from siamese.search.arguments import checked_ids, checked_k, checked_queries, ch
 from siamese.search.change import Change
 from siamese.search.encoder_of_index import check_encoder, encoder_of, remembered_encoder
 from siamese.search.entry import Entry, checked_entries
-from siamese.search.index_folder import FILE, MANIFEST, IndexFolder, Manifest
+from siamese.search.index_folder import IndexFolder
+from siamese.search.manifest import FILE, MANIFEST, Manifest
 from siamese.search.state import State, open_state
 from siamese.storage.ownership import MARKS
 
@@ -239,7 +240,11 @@ class Index:
             with self._folder.tidied():
                 change = Change(self._folder, self._state, self.encoder, show_progress_bar)
                 yield change
-                self._folder.commit(change.manifest(), old)
+                new = change.manifest()
+                if new.segments == old.segments:
+                    self._folder.clean(old)
+                    return
+                self._folder.commit(new, old)
             self._state = open_state(self._folder, self._state)
 
 

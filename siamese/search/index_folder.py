@@ -12,154 +12,23 @@ place of the old one; what no manifest names any more is removed after that. So 
 old state or the new one, and after a kill there is the old one.
 """
 
-import hashlib
-import json
-import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from siamese.config.recipe import Similarity
-from siamese.encoder.similarity import FORMULAS
 from siamese.errors import UserError
+from siamese.search.manifest import FILE, MANIFEST, Manifest, Record, parsed_manifest
 from siamese.storage.atomic import flush, replacing, sha256_of
 from siamese.storage.filesystem import local_path
 from siamese.storage.folder import Folder
 from siamese.storage.output import check_writable
 from siamese.storage.ownership import owning
 
-SCHEMA_VERSION = 1
-MANIFEST = "manifest.json"
-FILE = re.compile(
-    r"segment-\d{8}\.(?:embeddings\.npy|entries\.arrow|ids\.npy|graph\.usearch|deleted-\d+\.npy)"
-)
 # A file of up to so many bytes is held against its checksum when it is opened; of a larger one only
 # the size is looked at, so that opening does not read it.
 CHECKED_BYTES = 256 << 20
 _LARGEST_MANIFEST = 16 << 20
-
-
-@dataclass(frozen=True)
-class Record:
-    """What a manifest says of a segment.
-
-    Attributes:
-        name: of it.
-        rows: in its files.
-        deleted: how many of these are no longer there.
-        files: the name of each -> its bytes and SHA-256.
-    """
-
-    name: str
-    rows: int
-    deleted: int
-    files: Mapping[str, tuple[int, str]]
-
-    def file(self, ending: str) -> str | None:
-        """Return the name of one of its files, if it has such a one."""
-        begin = f"{self.name}.{ending}"
-        return next((name for name in self.files if name.startswith(begin)), None)
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """The state of an index.
-
-    Attributes:
-        fingerprint: of the encoder.
-        model: where its model is; None: nobody said.
-        similarity: its kind.
-        dim: of its embeddings.
-        threshold: hits are above it.
-        made: the last id that the index made.
-        numbered: the last segment's number.
-        commits: changes since the index was built.
-        segments: in the order of their texts.
-    """
-
-    fingerprint: str
-    model: str | None
-    similarity: Similarity
-    dim: int
-    threshold: float
-    made: int = 0
-    numbered: int = 0
-    commits: int = 0
-    segments: tuple[Record, ...] = ()
-
-    @property
-    def names(self) -> set[str]:
-        """Return the names of all files that it needs."""
-        return {name for record in self.segments for name in record.files}
-
-    @property
-    def version(self) -> str:
-        """Return what changes with each change of the index, in hexadecimal."""
-        return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()
-
-    def to_bytes(self) -> bytes:
-        """Return it as the file has it."""
-        content = {
-            "index": "siamese",
-            "schema_version": SCHEMA_VERSION,
-            **asdict(self),
-            "sha256": self.version,
-        }
-        return (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode()
-
-
-def _parsed(data: bytes, where: str) -> Manifest:
-    """Read a manifest.
-
-    Raises:
-        UserError: it is damaged, of no index, or of another version.
-    """
-    try:
-        content = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{where}: damaged ({error}). Build or copy the index again.") from None
-    if not isinstance(content, dict) or content.pop("index", None) != "siamese":
-        raise UserError(f"{where}: not of an index. `siamese index` builds one.")
-    version = content.pop("schema_version", None)
-    if version != SCHEMA_VERSION:
-        raise UserError(
-            f"{where}: of version {version}, this release reads {SCHEMA_VERSION}. Build the index "
-            "again."
-        )
-    try:
-        checksum = content.pop("sha256")
-        records = tuple(
-            Record(**{**each, "files": {name: tuple(f) for name, f in each["files"].items()}})
-            for each in content.pop("segments")
-        )
-        manifest = Manifest(**content, segments=records)
-        whole = manifest.version == checksum and _is_sound(manifest)
-    except (TypeError, KeyError, AttributeError, ValueError):
-        whole = False
-    if not whole:
-        raise UserError(f"{where}: truncated or altered. Build or copy the index again.")
-    return manifest
-
-
-def _is_sound(manifest: Manifest) -> bool:
-    """Say whether everything in it is of its type, whoever wrote it."""
-    counts = [manifest.dim, manifest.made, manifest.numbered, manifest.commits]
-    for record in manifest.segments:
-        counts += [record.rows, record.deleted, *(size for size, _ in record.files.values())]
-    return (
-        all(type(count) is int and count >= 0 for count in counts)
-        and isinstance(manifest.threshold, float)
-        and manifest.similarity in FORMULAS
-        and all(isinstance(name, str) for name in (manifest.fingerprint, manifest.model or ""))
-        and all(map(FILE.fullmatch, manifest.names))  # names that lead elsewhere are none
-        and all(
-            name.startswith(f"{record.name}.")
-            for record in manifest.segments
-            for name in record.files
-        )
-    )
 
 
 class IndexFolder:
@@ -199,12 +68,14 @@ class IndexFolder:
         if data is None:
             problem = f"not an index, {MANIFEST} is missing" if self.names() else "no such index"
             raise UserError(f"{self.location}: {problem}. `siamese index` builds one.")
-        return _parsed(data, f"{self.location}/{MANIFEST}")
+        return parsed_manifest(data, f"{self.location}/{MANIFEST}")
 
     def version(self) -> str | None:
         """Return the version of the state that is there now; None: there is none."""
         data = self._read_bytes()
-        return None if data is None else _parsed(data, f"{self.location}/{MANIFEST}").version
+        return (
+            None if data is None else parsed_manifest(data, f"{self.location}/{MANIFEST}").version
+        )
 
     def is_index(self) -> bool:
         """Say whether what is there is an index, or was one before it was damaged."""

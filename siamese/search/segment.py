@@ -16,7 +16,8 @@ from siamese.encoder.nearest import Found, Nearest
 from siamese.errors import UserError
 from siamese.search.approximate import Graph, build_graph
 from siamese.search.entry import Entry
-from siamese.search.index_folder import IndexFolder, Record
+from siamese.search.index_folder import IndexFolder
+from siamese.search.manifest import Record
 
 SCHEMA = pa.schema([("id", pa.string()), ("text", pa.string()), ("fields", pa.string())])
 # Entries, and embeddings, that are written at a time.

@@ -8,7 +8,8 @@ import numpy as np
 from siamese.encoder.nearest import Found, joined
 from siamese.errors import UserError
 from siamese.search.entry import Entry
-from siamese.search.index_folder import IndexFolder, Manifest
+from siamese.search.index_folder import IndexFolder
+from siamese.search.manifest import Manifest
 from siamese.search.segment import Segment
 
 

@@ -30,8 +30,8 @@ MARKS = (LOCK, LEASE)
 TERM, RENEW_EVERY, SETTLE = 60.0, 15.0, 1.0
 # Seconds between two looks of a process that waits.
 LOOK_EVERY = 0.2
-# How often a folder may vanish between two calls before it is one that cannot be made.
-_TRIES = 1000
+# Times in a row that a folder may be gone when it is to be locked.
+GONE_AT_MOST = 1000
 
 
 @contextmanager
@@ -104,7 +104,7 @@ def _locking(path: Path, wait: float, name: str) -> Iterator[None]:
 def _lock(path: Path, wait: float, name: str) -> BinaryIO:
     """Lock a folder; the lock is held until the returned file is closed."""
     end = time.monotonic() + wait
-    tries = 0
+    gone = 0
     while True:
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -112,10 +112,10 @@ def _lock(path: Path, wait: float, name: str) -> BinaryIO:
         except (FileExistsError, NotADirectoryError):
             raise UserError(f"{name}: is a file, not a folder. Choose another one.") from None
         except FileNotFoundError:
-            tries += 1
-            if tries > _TRIES:
-                raise UserError(f"{name}: cannot be made there. Choose another folder.") from None
-            continue  # its owner has just removed it
+            gone += 1
+            if gone < GONE_AT_MOST:
+                continue  # its owner has just removed it
+            raise UserError(f"{name}: no folder can be made there. Choose another one.") from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -38,10 +38,12 @@ Had it returned `tf.reduce_mean(…)`, each worker's own mean, the check would h
 | evaluator | `check_evaluator(build, evaluation)` | all but micro-batches; `evaluators` |
 | tracker | `check_tracker(make, read)` | resumed, saved; `trackers` |
 | input format | `check_format(format, path)` | micro-batches (ranges), resumed, saved; `formats` |
+| exporter | `check_exporter(make)` | padding and order, saved; `exporters` |
 """
 
 from siamese.testing.encoders import check_encoder, check_pooling
 from siamese.testing.evaluators import check_evaluator
+from siamese.testing.exporters import check_exporter
 from siamese.testing.formats import check_format
 from siamese.testing.laws import LawBroken
 from siamese.testing.losses import check_loss
@@ -51,6 +53,7 @@ __all__ = [
     "LawBroken",
     "check_encoder",
     "check_evaluator",
+    "check_exporter",
     "check_format",
     "check_loss",
     "check_pooling",

@@ -33,6 +33,7 @@ GROUPS_READERS = {
     "encode": ["encode", "model", "{}", "--output", "new.parquet"],
     "retrieval": ["evaluate", "model", "{}", "--retrieval", "--json", "new.json"],
     "negatives": ["negatives", "model", "{}", "--output", "new"],
+    "index": ["index", "{}", "--model", "model", "--output", "new"],
 }
 PAIRS_READERS = {
     "evaluate": ["evaluate", "model", "{}", "--json", "new.json"],
@@ -43,7 +44,9 @@ MODEL_READERS = {
     "similarity": ["similarity", "model", "怎么", "如何"],
     "evaluate": ["evaluate", "model", "dev.tsv", "--json", "new.json"],
     "encode": ["encode", "model", "texts.txt", "--output", "new.parquet"],
+    "export": ["export", "model", "new", "--to", "sentence-transformers"],
     "report": ["report", "run"],
+    "index": ["index", "texts.txt", "--model", "model", "--output", "new"],
 }
 DATA_READERS = {
     "train": [*TRAIN, *SMALL],

@@ -9,6 +9,7 @@ import pytest
 from siamese.encoder.arguments import (
     check_others,
     checked_batch_size,
+    checked_batches,
     checked_embeddings,
     checked_flag,
     checked_sentences,
@@ -26,9 +27,11 @@ from siamese.encoder.arguments import (
         },
         {"convert_to_tensor": None, "prompt": None, "truncate_dim": None, "precision": "float32"},
         {"prompt": ""},
+        {"task_metadata": object(), "hf_split": "test", "hf_subset": "default"},
+        {"precision": "int8", "truncate_dim": 16, "convert_to_tensor": True},
     ],
 )
-def test_what_asks_for_the_same_result_is_accepted(others) -> None:
+def test_what_can_be_given_is_accepted(others) -> None:
     check_others(others)
 
 
@@ -37,13 +40,6 @@ def test_what_asks_for_the_same_result_is_accepted(others) -> None:
     [
         ("output_value", "token_embeddings"),
         ("output_value", None),
-        ("precision", "int8"),
-        ("precision", "binary"),
-        ("truncate_dim", 16),
-        ("truncate_dim", 0),
-        ("convert_to_numpy", False),
-        ("convert_to_numpy", 1),
-        ("convert_to_tensor", True),
         ("prompt", "query: "),
         ("prompt", np.array(["a"])),
         ("pool", None),
@@ -141,6 +137,23 @@ def test_an_open_file_is_refused(tmp_path) -> None:
     (tmp_path / "a.txt").write_text("a\nb\n")
     with (tmp_path / "a.txt").open() as file, pytest.raises(TypeError, match="not TextIOWrapper"):
         checked_sentences(file)
+
+
+def test_batches_of_mteb_become_sentences() -> None:
+    batches = ({"text": texts, "query": texts} for texts in (["快", "递"], [], ["到"]))
+    assert checked_batches(batches) == ["快", "递", "到"]
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [None, "快递", {"text": ["快"]}, ["快"], [{"image": ["快"]}], [{"text": "快"}]],
+    ids=repr,
+)
+def test_other_batches_are_refused(batches) -> None:
+    with pytest.raises(TypeError, match="encode takes batches"):
+        checked_batches(batches)
+    with pytest.raises(TypeError, match="sentence 1 is None"):
+        checked_batches([{"text": ["快", None]}])
 
 
 def test_embeddings_are_floating_point_numbers_of_the_right_width() -> None:

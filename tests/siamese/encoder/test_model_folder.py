@@ -1,11 +1,14 @@
 """Model folders from strangers: refused in a sentence or harmless, and no other file is read."""
 
+import ast
+import importlib.util
 import io
 import json
 import os
 import shutil
 import tracemalloc
 import zipfile
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -14,7 +17,7 @@ from encoders import make
 
 from siamese import SentenceEncoder, UserError
 from siamese.config.loading import load_recipe
-from siamese.encoder.model_folder import CHECKED_FILES
+from siamese.encoder.model_folder import CHECKED_FILES, sentence_transformers_config
 from siamese.encoder.weights import weights_of
 from siamese.storage.atomic import sha256_of
 from siamese.text.vocabulary import Vocabulary
@@ -365,3 +368,26 @@ def test_a_recipe_that_is_none_or_of_another_model_is_refused(folder, tmp_path, 
     with pytest.raises(UserError, match="recipe") as error:
         SentenceEncoder.load(folder)
     assert len(str(error.value)) < 3000
+
+
+def test_sentence_transformers_is_told_a_class_that_is_there(saved) -> None:
+    """By its name alone, which model folders hold for good: importing it takes torch."""
+    (module,) = json.loads((saved / "modules.json").read_text())
+    file, _, name = module["type"].rpartition(".")
+    tree = ast.parse(Path(importlib.util.find_spec(file).origin).read_text())
+    assert name in {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
+    assert module["path"] == ""
+    config = json.loads((saved / "config_sentence_transformers.json").read_text())
+    assert config == {"model_type": "SentenceTransformer", "similarity_fn_name": "cosine"}
+
+
+def test_a_model_folder_loads_without_what_is_there_for_others(folder) -> None:
+    expected = SentenceEncoder.load(folder).encode("一丁")
+    for name in ("modules.json", "config_sentence_transformers.json", "README.md"):
+        (folder / name).unlink()
+    assert SentenceEncoder.load(folder).encode("一丁").tobytes() == expected.tobytes()
+
+
+def test_the_notebooks_similarity_has_no_name_elsewhere() -> None:
+    recipe = load_recipe("fast", ["evaluation.similarity=notebook"])
+    assert sentence_transformers_config(recipe)["similarity_fn_name"] is None

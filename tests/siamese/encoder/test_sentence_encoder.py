@@ -136,12 +136,40 @@ def test_encode_refuses_what_it_would_get_wrong(encoder) -> None:
     with pytest.raises(TypeError, match="did you mean 'normalize_embeddings'"):
         encoder.encode(TEXTS, normalise_embeddings=True)
     with pytest.raises(TypeError, match="convert_to_tensor"):
-        encoder.encode(TEXTS, convert_to_tensor=True)
+        encoder.encode(TEXTS, convert_to_tensor="yes")
     with pytest.raises(TypeError, match="sentence 1 is None"):
         encoder.encode(["快递", None])
     for size in (0, -1):
         with pytest.raises(ValueError, match="batch_size"):
             encoder.encode(TEXTS, batch_size=size)
+
+
+def test_encode_cuts_and_quantises_when_asked(encoder) -> None:
+    whole = encoder.encode(TEXTS)
+    np.testing.assert_array_equal(encoder.encode(TEXTS, truncate_dim=5), whole[:, :5])
+    np.testing.assert_array_equal(encoder.encode(TEXTS[0], truncate_dim=5), whole[0, :5])
+    bits = encoder.encode(TEXTS[0], precision="ubinary")
+    assert np.unpackbits(bits)[:12].tolist() == (whole[0] > 0).tolist()
+
+
+def test_encode_takes_the_batches_of_mteb_2(encoder) -> None:
+    batches = [{"text": TEXTS[:3]}, {"text": TEXTS[3:]}]
+    others = {"task_metadata": None, "hf_split": "test", "hf_subset": "default"}
+    found = encoder.encode(batches, prompt_type=None, **others)
+    np.testing.assert_array_equal(found, encoder.encode(TEXTS))
+    with pytest.raises(TypeError, match="sentence 0 is"):
+        encoder.encode(batches)
+
+
+@pytest.mark.parametrize("kind", ["cosine", "notebook"])
+def test_pairwise_similarities_are_the_diagonal(kind) -> None:
+    encoder = make_encoder(f"evaluation.similarity={kind}")
+    embeddings = encoder.encode(TEXTS)
+    expected = np.diag(encoder.similarity(TEXTS, TEXTS[::-1]))
+    assert encoder.similarity_pairwise(TEXTS, TEXTS[::-1]).tolist() == expected.tolist()
+    assert encoder.similarity_pairwise(embeddings, embeddings[::-1]).tolist() == expected.tolist()
+    with pytest.raises(ValueError, match="takes pairs: 7 and 6"):
+        encoder.similarity_pairwise(TEXTS, TEXTS[1:])
 
 
 def test_similarity_of_sentences_lists_and_embeddings(encoder) -> None:

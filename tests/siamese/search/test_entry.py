@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from siamese.errors import UserError
-from siamese.search.entry import Entry, checked_entries, read_entries
+from siamese.search.entry import Entry, checked_entries, read_entries, read_questions
 
 ROWS = [
     {"id": "a", "question": "怎么退票", "answer": "到窗口,或网上"},
@@ -181,6 +181,18 @@ def test_bytes_are_no_field(tmp_path) -> None:
     pq.write_table(table, tmp_path / "a.parquet")
     with pytest.raises(UserError, match=r"row 1, 'picture': holds bytes"):
         list(read_entries([str(tmp_path / "a.parquet")]))
+
+
+def test_questions_may_share_what_is_an_id_elsewhere(tmp_path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("query,id\n怎么退票,r\n如何退票,r\n", encoding="utf-8")
+    assert read_questions([str(path)]) == ["怎么退票", "如何退票"]
+    path.write_text("query,id\n怎么退票,r\n ,r\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"a\.csv, line 3: the text is empty"):
+        read_questions([str(path)])
+    path.write_text("query,id\n", encoding="utf-8")
+    with pytest.raises(UserError, match="holds no text"):
+        read_questions([str(path)])
 
 
 def test_the_same_id_in_two_files_occurs_twice(tmp_path) -> None:

@@ -400,6 +400,12 @@ def test_at_a_uri_it_is_built_searched_and_changed_too(tmp_path, index) -> None:
     assert Folder(uri).names() == names
 
 
+def test_to_change_nothing_is_no_change(tmp_path, index) -> None:
+    files, version = sorted((tmp_path / "index").iterdir()), index.version
+    assert (index.add([]), index.replace([]), index.remove([])) == (0, 0, 0)
+    assert (sorted((tmp_path / "index").iterdir()), index.version) == (files, version)
+
+
 def test_segments_are_joined_by_size() -> None:
     class Sized(list):
         pass

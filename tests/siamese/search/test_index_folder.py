@@ -14,7 +14,8 @@ from small_index import some_texts
 
 from siamese import Index, UserError
 from siamese.search import index_folder
-from siamese.search.index_folder import IndexFolder, Manifest, Record
+from siamese.search.index_folder import IndexFolder
+from siamese.search.manifest import Manifest, Record
 
 MANIFEST = "manifest.json"
 

@@ -1,0 +1,1 @@
+"""Ray Serve: replicas that hold a model and its index, and what is in front of them."""

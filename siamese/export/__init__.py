@@ -1,0 +1,1 @@
+"""The model in other people's formats: what is exported gives the same embeddings."""

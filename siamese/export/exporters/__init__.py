@@ -1,0 +1,1 @@
+"""The exporters, one file each, named as on the command line."""
