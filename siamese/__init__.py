@@ -14,7 +14,7 @@ Its rooms, from the top; each imports only from those below it:
     report         a run's figures as a page and pictures
     export         the model in other people's formats
     serving        answers over HTTP: requests checked, batched, answered; the page
-    search         an index of texts
+    search         an index of texts; duplicates, near pairs, groups
     mining         hard negatives, found with a model
     training       the loop, the step, losses, optimizer, checkpoints, trackers, where a run happens
     teaching       teachers, and folders of what they say of texts

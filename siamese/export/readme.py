@@ -55,10 +55,18 @@ folding and other forms of characters are in the table already. `ids` is int64 `
 """
 
 
-def sentence_transformers_readme(encoder: SentenceEncoder, is_stock: bool) -> str:
-    """Write how the folder is used."""
-    flag, code = "", "It consists of stock modules: no code is run from this folder."
-    if not is_stock:
+def sentence_transformers_readme(encoder: SentenceEncoder, stock_since: str | None) -> str:
+    """Write how the folder is used.
+
+    Args:
+        encoder: that was exported.
+        stock_since: the first release whose stock modules are such; None: it has its own.
+    """
+    flag = ""
+    code = (
+        f"It consists of stock modules of release {stock_since} or later: no code is run from here."
+    )
+    if stock_since is None:
         flag = ", trust_remote_code=True"
         code = "Its module is `siamese_encoder.py` in this folder, which the flag lets run."
     similarity = ""

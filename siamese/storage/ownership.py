@@ -30,6 +30,8 @@ MARKS = (LOCK, LEASE)
 TERM, RENEW_EVERY, SETTLE = 60.0, 15.0, 1.0
 # Seconds between two looks of a process that waits.
 LOOK_EVERY = 0.2
+# Times in a row that a folder may be gone when it is to be locked.
+GONE_AT_MOST = 1000
 
 
 @contextmanager
@@ -102,6 +104,7 @@ def _locking(path: Path, wait: float, name: str) -> Iterator[None]:
 def _lock(path: Path, wait: float, name: str) -> BinaryIO:
     """Lock a folder; the lock is held until the returned file is closed."""
     end = time.monotonic() + wait
+    gone = 0
     while True:
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -109,7 +112,10 @@ def _lock(path: Path, wait: float, name: str) -> BinaryIO:
         except (FileExistsError, NotADirectoryError):
             raise UserError(f"{name}: is a file, not a folder. Choose another one.") from None
         except FileNotFoundError:
-            continue  # its owner has just removed it
+            gone += 1
+            if gone < GONE_AT_MOST:
+                continue  # its owner has just removed it
+            raise UserError(f"{name}: no folder can be made there. Choose another one.") from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

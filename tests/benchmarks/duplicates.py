@@ -14,7 +14,6 @@ PYTHON, which has these two.
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from resources import memory
 
 MOST_PAIRS = 5_000_000
 CAPTION = """
@@ -97,7 +97,8 @@ def contest(name: str, folder: Path, threshold: float, count: int) -> None:
     texts = json.loads((folder / "texts.json").read_text(encoding="utf-8"))[:count]
     start = time.perf_counter()
     figures = CONTESTANTS[name](vectors=vectors, threshold=threshold, texts=texts)
-    print(json.dumps({**figures, "seconds": time.perf_counter() - start}))
+    seconds = time.perf_counter() - start
+    print(json.dumps({**figures, "seconds": seconds, "peak": memory("self", "VmHWM")}))
 
 
 def run(python: str, name: str, folder: Path, threshold: float, count: int) -> dict[str, Any]:
@@ -105,18 +106,15 @@ def run(python: str, name: str, folder: Path, threshold: float, count: int) -> d
     arguments = ["--contest", name, "--folder", folder, "--threshold", threshold, "--count", count]
     command = [python, __file__, *map(str, arguments)]
     print(f"{name}: {count:,} texts …", file=sys.stderr, flush=True)
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert child.stdout
-    printed = child.stdout.read()
-    _, status, usage = os.wait4(child.pid, 0)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     row: dict[str, Any] = {"": name, "texts": count}
-    if status:
+    if done.returncode:  # such as by too little memory
         return {**row, "seconds": None, "peak (MiB)": None, "found": None, "recall": None}
-    figures = json.loads(printed.splitlines()[-1])
+    figures = json.loads(done.stdout.splitlines()[-1])
     return {
         **row,
         "seconds": figures["seconds"],
-        "peak (MiB)": usage.ru_maxrss / 1024,
+        "peak (MiB)": figures["peak"],
         "found": figures["found"],
         "recall": figures["recall"],
     }

@@ -9,6 +9,7 @@ sentence-transformers; what is written is checked where they are installed.
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from siamese.export.safetensors_file import write_safetensors
 from siamese.storage.atomic import write_json
 from siamese.text.vocabulary import PADDING_ID, UNKNOWN_ID
 
+# Before it, `WordEmbeddings` could not use a tokenizer of Hugging Face, nor cut texts.
+STOCK_SINCE = "6.2"
 # A tokenizer looks for each in every text: casefold has 104.
 MOST_REPLACED = 128
 OWN_MODULE = Path(__file__).parents[1] / "siamese_encoder.py"
@@ -47,9 +50,9 @@ class SentenceTransformers:
         names = [{"idx": n, "name": str(n), **module} for n, module in enumerate(modules)]
         write_json(folder / "modules.json", names)
         write_json(folder / SENTENCE_TRANSFORMERS, sentence_transformers_config(encoder.recipe))
-        readme = sentence_transformers_readme(encoder, is_stock)
+        readme = sentence_transformers_readme(encoder, STOCK_SINCE if is_stock else None)
         (folder / "README.md").write_text(readme, encoding="utf-8")
-        notes = ["stock modules of sentence-transformers"]
+        notes = [f"stock modules of sentence-transformers {STOCK_SINCE} or later"]
         if not is_stock:
             notes = ["a module of its own: SentenceTransformer(DIR, trust_remote_code=True)"]
         if encoder.recipe.evaluation.similarity != "cosine":
@@ -57,6 +60,11 @@ class SentenceTransformers:
         about: dict[str, Any] = {"stock_modules": is_stock, "notes": notes}
         if find_spec("sentence_transformers") is None:
             notes.append("not checked here, where sentence-transformers is not installed")
+            return about
+        if is_stock and _numbers(installed := version("sentence-transformers")) < _numbers(
+            STOCK_SINCE
+        ):
+            notes.append(f"not checked here, where sentence-transformers {installed} is installed")
             return about
         apart = check_same(encoder, self.load(folder))
         notes.append(f"checked with sentence-transformers: at most {apart:.1e} apart")
@@ -91,6 +99,10 @@ def build(options: ExportOptions) -> SentenceTransformers:
     if options.int8:
         raise UserError("--int8 is for --to onnx: sentence-transformers keeps weights of 32 bits.")
     return SentenceTransformers()
+
+
+def _numbers(release: str) -> list[int]:
+    return [int(number) for number in release.split(".")[:2]]
 
 
 def _write_stock(

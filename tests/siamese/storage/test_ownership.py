@@ -249,3 +249,9 @@ class TestLease:
             assert not mirror.is_used(but=())
             mirror.remove()
             assert lease_of(uri)["pid"] == os.getpid()
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs Linux's /proc")
+def test_a_place_where_no_folder_can_be_made_is_told_at_once() -> None:
+    with pytest.raises(UserError, match="/proc/x: no folder can be made"), owning("/proc/x"):
+        pass

@@ -31,6 +31,21 @@ def write(tmp_path, monkeypatch):
     return write
 
 
+@pytest.mark.parametrize(("release", "is_old"), [("5.1.2", True), ("6.1.0", True), ("6.10", False)])
+def test_stock_modules_are_not_checked_with_a_release_that_lacks_them(
+    write, tmp_path, monkeypatch, release, is_old
+) -> None:
+    monkeypatch.setattr(exporter, "find_spec", lambda name: object())
+    monkeypatch.setattr(exporter, "version", lambda name: release)
+    encoder = make_encoder("mean")
+    made = exporter.SentenceTransformers()
+    monkeypatch.setattr(made, "load", lambda folder: encoder.encode)
+    about = made.write(encoder, tmp_path)
+    assert about["notes"][0].endswith("6.2 or later")
+    assert (f"sentence-transformers {release} is installed" in about["notes"][1]) == is_old
+    assert ("largest_difference" in about) != is_old
+
+
 def read(path):
     return json.loads(path.read_text(encoding="utf-8"))
 
