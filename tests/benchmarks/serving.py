@@ -42,7 +42,8 @@ TEXTS = 2000
 
 CAPTION = """{texts:,} different texts of {source}, one a request. Client and servers share the
 machine. Plain FastAPI: one process, functions that FastAPI calls in threads. Memory: proportional
-set size of the processes that answer, without Ray's own ({ray} MiB), before and after all of it."""
+set size of the processes that answer, without Ray's own ({ray} MiB), before and after the load, and
+after the faults."""
 
 
 class Figures(NamedTuple):
@@ -161,10 +162,11 @@ def another_model(model: Path, threshold: float) -> None:
         write_json(beside / "manifest.json", manifest)
 
 
-def disturbed(served: Service, clients: Clients, port: int, bodies: list[bytes], seconds: float,
-              model: Path) -> list[dict[str, Any]]:  # fmt: skip
+def disturbed(
+    served: Service, clients: Clients, bodies: list[bytes], seconds: float, model: Path
+) -> list[dict[str, Any]]:
     """Kill a replica and replace the model, every two seconds, while clients ask."""
-    rows = []
+    rows, port = [], int(served.url.rpartition(":")[2])
     for what in ("a replica is killed", "the model is replaced"):
         asked = clients.ask(port, "/v1/embeddings", bodies, DISTURBED_BY, seconds)
         until, times = time.monotonic() + seconds - 2, 0
@@ -202,9 +204,12 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     clients = Clients()
 
+    def warm_up(port: int) -> None:
+        for path, bodies in asked.items():
+            clients.ask(port, path, bodies, 8, 2).get()
+
     def measure(server: str, port: int) -> None:
         for path, bodies in asked.items():
-            clients.ask(port, path, bodies, 8, 2).get()  # does not count
             for count in CLIENTS:
                 seen = clients.ask(port, path, bodies, count, seconds).get()
                 rows.append(row(server, path, count, seen, seconds))
@@ -213,9 +218,10 @@ def main() -> None:
         model = Path(temporary) / "best"
         shutil.copytree(options.model, model)
         with plain(str(model), options.index) as (port, pid):
-            before = memory([pid])
+            warm_up(port)
+            grown = {"plain FastAPI": [memory([pid])]}
             measure("plain FastAPI", port)
-            grown = [("plain FastAPI", before, memory([pid]))]
+            grown["plain FastAPI"].append(memory([pid]))
         arguments = [str(model), "--port", "0", "--replicas", options.replicas]
         arguments += ["--cpus-per-replica", options.cpus_per_replica]
         if options.index:
@@ -223,13 +229,16 @@ def main() -> None:
         with Service(*arguments) as served:
             port = int(served.url.rpartition(":")[2])
             own = served.process.pid
-            before = memory([own, *served.replicas()])
+            warm_up(port)
+            grown["siamese serve"] = [memory([own, *served.replicas()])]
             measure("siamese serve", port)
-            rows += disturbed(served, clients, port, asked["/v1/embeddings"], seconds, model)
-            grown.append(("siamese serve", before, memory([own, *served.replicas()])))
+            grown["siamese serve"].append(memory([own, *served.replicas()]))
+            rows += disturbed(served, clients, asked["/v1/embeddings"], seconds, model)
+            grown["siamese serve"].append(memory([own, *served.replicas()]))
             ray = memory([*served.started()]) - memory(served.replicas())
     caption = CAPTION.format(texts=len(texts), source=options.texts.name, ray=ray)
-    caption += "".join(f" {name}: {start} -> {end} MiB." for name, start, end in grown)
+    for name, sizes in grown.items():
+        caption += f" {name}: {' -> '.join(map(str, sizes))} MiB."
     show("Serving", rows, caption, options.json)
     if any(each["failed"] for each in rows if each["server"] != "plain FastAPI"):
         sys.exit("requests failed")
