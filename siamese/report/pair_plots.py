@@ -142,7 +142,7 @@ def draw_reliability(
     if calibrator is not None:
         grid = np.linspace(scores.min(), scores.max(), 200)
         probability = 100 * calibrator.probability(grid)
-        axes.plot(grid, probability, color=FAINT, lw=4, label="probability", zorder=0)
+        axes.plot(grid, probability, color=FAINT, lw=4, label="probability", zorder=1)
     axes.axhline(50, color=FAINT, ls=":", lw=1.4)
     axes.set_ylim(-2, 108)
     _mark_threshold(axes, float(scores.min()), float(scores.max()), threshold)
