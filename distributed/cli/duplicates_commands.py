@@ -1,7 +1,8 @@
 """The commands that find texts alike. As in `main.py`, what is heavy is imported inside them."""
 
 import math
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
@@ -37,13 +38,13 @@ def dedup(
     inputs: Inputs,
     model: WithModel,
     output: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="what stays, with all columns: a .csv, .tsv, .jsonl, .parquet or .txt file, local "
-            "or a URI",
+            "or a URI; without it, what would go is printed",
             rich_help_panel=RESULTS,
         ),
-    ],
+    ] = None,
     report: Annotated[
         str | None,
         typer.Option(
@@ -76,7 +77,8 @@ def dedup(
     from siamese.search.rows_out import ENDINGS, check_rows_output
 
     every = [*inputs, *(against or ())]
-    check_rows_output(output, every, (*ENDINGS, ".txt"))
+    if output is not None:
+        check_rows_output(output, every, (*ENDINGS, ".txt"))
     if report is not None:
         check_rows_output(report, every)
         _check_different(output, report)
@@ -90,14 +92,17 @@ def dedup(
         f"{stay + exact + near + blank:,} texts: {stay:,} stay, {exact:,} exact and {near:,} near "
         f"duplicates (similarity above {found.threshold:.4f}) go"
         + (f", {blank:,} blank ones too" if blank else "")
-        + f": {output}"
+        + (f": {output}" if output else "")
     )
     if found.unknown:
         print(f"{found.unknown:,} of only unknown characters were compared as they are written")
     _print_recall(found.recall)
+    if output is None and report is None:
+        for each in found.report():
+            print(f"  {each['row']:,}  {each['reason']}  {_duplicate(each, shorten)}")
+        return
     for each in deduplication.examples(found):
-        similarity, text, of = each["similarity"], each["text"], each["of_text"]
-        print(f"  {similarity:.4f}  {shorten(text)}  |  {shorten(of)}")
+        print(f"  {_duplicate(each, shorten)}")
 
 
 def mine(
@@ -108,7 +113,7 @@ def mine(
         typer.Option(
             "--pairs",
             help="a file for text1, text2 and score, the most similar first: .csv, .tsv, .jsonl or "
-            ".parquet",
+            ".parquet; without it and --groups, they are printed",
             rich_help_panel=RESULTS,
         ),
     ] = None,
@@ -134,8 +139,6 @@ def mine(
 ) -> None:
     """Find pairs and groups of texts that are alike."""
     _check_threshold(threshold)
-    if pairs_file is None and groups_file is None:
-        raise UserError("nothing to write: give --pairs FILE, --groups FILE, or both.")
     from distributed.encoding.encode import encoder_and_way
     from siamese.data.group import shorten
     from siamese.search import mine_texts
@@ -164,8 +167,17 @@ def mine(
     if found.unknown:
         print(f"{found.unknown:,} of only unknown characters were left out")
     _print_recall(found.recall)
-    for similarity, text1, text2 in mine_texts.examples(found):
+    # Where nothing was written, all of them are shown.
+    shown = 3 if pairs_file or groups_file else len(found.pairs.ones)
+    for similarity, text1, text2 in mine_texts.examples(found, shown):
         print(f"  {similarity:.4f}  {shorten(text1)}  |  {shorten(text2)}")
+
+
+def _duplicate(row: dict[str, Any], shorten: Callable[[Any], str]) -> str:
+    """Show a text that goes and that which it is a duplicate of, if any."""
+    if row["of_text"] is None:
+        return shorten(row["text"])
+    return f"{row['similarity']:.4f}  {shorten(row['text'])}  |  {shorten(row['of_text'])}"
 
 
 def _check_threshold(threshold: float | None) -> None:

@@ -176,21 +176,31 @@ def find(
     )
 
 
-def write(found: Dedup, rows: Rows, output: str, report: str | None) -> None:
+def write(found: Dedup, rows: Rows, output: str | None, report: str | None) -> None:
     """Write the rows that stay, with all their columns, and what goes and why.
 
     Args:
         found: what `find` found.
         rows: the same, which are read again.
-        output: a file or URI for the rows that stay.
+        output: a file or URI for the rows that stay; None: nowhere.
         report: one for those that go; None: nowhere.
 
     Raises:
         UserError: a row cannot be written so, or the input has changed.
     """
+    report_ending = check_rows_output(report, rows.inputs) if report else ""
+    if output:
+        _write_kept(found, rows, output)
+    if report:
+        gone = found.report()
+        with writing(report, report_ending, REPORT) as target:
+            while part := list(islice(gone, ROWS_AT_ONCE)):
+                target.write(part)
+
+
+def _write_kept(found: Dedup, rows: Rows, output: str) -> None:
     every = [*rows.inputs]
     ending = check_rows_output(output, every, (*ENDINGS, ".txt"))
-    report_ending = check_rows_output(report, every) if report else ""
     columns = _columns(rows, ending)
     stays = found.reasons[found.older :] == STAYS
     with writing(output, ending, columns) as target:
@@ -204,11 +214,6 @@ def write(found: Dedup, rows: Rows, output: str, report: str | None) -> None:
             if ending != ".jsonl":
                 chosen = [{name: row.get(name) for name in columns} for row in chosen]
             target.write(chosen)
-    if report:
-        gone = found.report()
-        with writing(report, report_ending, REPORT) as target:
-            while part := list(islice(gone, ROWS_AT_ONCE)):
-                target.write(part)
 
 
 def _columns(rows: Rows, ending: str) -> Mapping[str, pa.DataType]:

@@ -81,7 +81,6 @@ def test_encode_makes_a_folder_goes_on_with_it_and_replaces_it(siamese, model, p
             ("dedup", "in.txt", "--model", "MODEL", "--output", "a.csv", "--gpus-per-worker", "1"),
             "needs --workers 1 or more",
         ),
-        (("mine", "in.txt", "--model", "MODEL"), "nothing to write"),
         (("mine", "in.txt", "--model", "MODEL", "--groups", "g.csv"), "what shall it be"),
         (("mine", "in.txt", "--model", "in.txt", "--groups", "g.jsonl"), "in.txt"),
     ],
@@ -122,3 +121,16 @@ def test_mine_says_what_is_alike(siamese, model, place):
     assert (
         (place / "p.csv").read_text(encoding="utf-8").startswith("text1,text2,score\n快递到哪了,")
     )
+
+
+def test_without_a_file_to_write_all_is_printed_and_nothing_written(siamese, model, place):
+    before = contents(place)
+    code, printed = siamese("dedup", "in.txt", "--model", model)
+    assert code == 0
+    summary, *lines = printed.splitlines()
+    assert summary.endswith("near duplicates (similarity above 0.9000) go")
+    assert [line.split()[:2] for line in lines] == [["3", "near"], ["4", "exact"], ["5", "exact"]]
+    code, printed = siamese("mine", "in.txt", "--model", model)
+    assert code == 0
+    assert printed.splitlines()[1].endswith('"快递到哪了"  |  "快递到哪了？"')
+    assert contents(place) == before
