@@ -125,7 +125,7 @@ def test_another_models_index_is_refused_at_the_start(made) -> None:
 @pytest.mark.parametrize(
     ("location", "name"),
     [
-        ("/work/run/best", "run/best"),
+        ("/srv/models/run/best", "run/best"),
         ("run/best/", "run/best"),
         ("best", "best"),
         ("models/faq-2", "faq-2"),
