@@ -13,6 +13,7 @@ from distributed.cli.options import (
     GpusPerWorker,
     Settings,
     Verbose,
+    execution_of,
 )
 
 
@@ -91,7 +92,6 @@ def audit(
     from siamese.data.reading import read_pairs
     from siamese.errors import UserError
     from siamese.storage.folder import Folder
-    from siamese.training.execution import Execution
 
     if share != 0.05 and output is None:
         raise UserError("--share has no effect without --output.")
@@ -104,13 +104,7 @@ def audit(
         read_pairs([dev], encoding=encoding) if dev and encoding else dev,
         share,
     )
-    execution = Execution(
-        workers=(workers, workers),
-        gpus_per_worker=gpus_per_worker,
-        cpus_per_worker=cpus_per_worker,
-        trackers=(),
-        verbose=verbose,
-    )
+    execution = execution_of(workers, gpus_per_worker, cpus_per_worker, verbose)
     findings, left_out = start(data, report, asked, output, fresh, execution)
     figures = figures_of(findings)
     print(

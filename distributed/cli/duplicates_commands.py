@@ -15,6 +15,7 @@ from distributed.cli.options import (
     GpusPerWorker,
     Inputs,
     Verbose,
+    execution_of,
 )
 from siamese.errors import UserError
 
@@ -82,7 +83,8 @@ def dedup(
     if report is not None:
         check_rows_output(report, every)
         _check_different(output, report)
-    encoder, way = encoder_and_way(model, workers, gpus_per_worker, cpus_per_worker, verbose)
+    execution = execution_of(workers, gpus_per_worker, cpus_per_worker, verbose)
+    encoder, way = encoder_and_way(model, execution)
     rows = deduplication.Rows(inputs, column, encoding)
     older = deduplication.Rows(against, column, encoding) if against else None
     found = deduplication.find(rows, encoder, threshold, older, way)
@@ -149,7 +151,8 @@ def mine(
     if groups_file is not None:
         check_rows_output(groups_file, inputs, (".jsonl",))
         _check_different(pairs_file, groups_file)
-    encoder, way = encoder_and_way(model, workers, gpus_per_worker, cpus_per_worker, verbose)
+    execution = execution_of(workers, gpus_per_worker, cpus_per_worker, verbose)
+    encoder, way = encoder_and_way(model, execution)
     rows = Rows(inputs, column, encoding)
     found = mine_texts.mine(rows, encoder, threshold, most_pairs, way)
     if pairs_file is not None:

@@ -5,16 +5,18 @@ from typing import Annotated
 import typer
 
 from distributed.cli.options import (
-    FAULTS,
     RESULTS,
     WHAT,
     CpusPerWorker,
     Encoding,
     EncodingWorkers,
+    FreshFolder,
     GpusPerWorker,
     Inputs,
     Model,
+    ResumeFilling,
     Verbose,
+    execution_of,
     existing,
 )
 from siamese.errors import UserError
@@ -37,18 +39,8 @@ def encode(
     workers: EncodingWorkers = 0,
     gpus_per_worker: GpusPerWorker = 0,
     cpus_per_worker: CpusPerWorker = 1,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume",
-            help="go on with what was stopped, or with more texts",
-            rich_help_panel=FAULTS,
-        ),
-    ] = False,
-    fresh: Annotated[
-        bool,
-        typer.Option("--fresh", help="replace what is in the folder", rich_help_panel=RESULTS),
-    ] = False,
+    resume: ResumeFilling = False,
+    fresh: FreshFolder = False,
     verbose: Verbose = False,
     encoding: Encoding = None,
 ) -> None:
@@ -68,15 +60,8 @@ def encode(
         print(encode_file(model, inputs, output, normalize, encoding))
         return
     from distributed.encoding.encode import encode as start
-    from siamese.training.execution import Execution
 
-    execution = Execution(
-        workers=(workers, workers),
-        gpus_per_worker=gpus_per_worker,
-        cpus_per_worker=cpus_per_worker,
-        trackers=(),
-        verbose=verbose,
-    )
+    execution = execution_of(workers, gpus_per_worker, cpus_per_worker, verbose)
     try:
         manifest, notes = start(model, inputs, output, normalize, do, execution, encoding)
     except KeyboardInterrupt as stop:

@@ -1,11 +1,14 @@
 """Options that several commands share, and the groups that `--help` shows them in."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from siamese.config.parts import part_names
 from siamese.errors import UserError
+
+if TYPE_CHECKING:
+    from siamese.training.execution import Execution
 
 WHAT, RESOURCES, FAULTS, RESULTS = "What", "Resources", "Faults", "Results"
 
@@ -90,6 +93,17 @@ Fresh = Annotated[
 ]
 
 
+ResumeFilling = Annotated[
+    bool,
+    typer.Option(
+        "--resume", help="go on with what was stopped, or with more texts", rich_help_panel=FAULTS
+    ),
+]
+FreshFolder = Annotated[
+    bool, typer.Option("--fresh", help="replace what is in the folder", rich_help_panel=RESULTS)
+]
+
+
 def existing(resume: bool, fresh: bool, what: str) -> Literal["refuse", "resume", "fresh"]:
     """Say what to do with a folder that is there, from `--resume` and `--fresh`.
 
@@ -104,6 +118,21 @@ def existing(resume: bool, fresh: bool, what: str) -> Literal["refuse", "resume"
     if resume and fresh:
         raise UserError(f"--resume continues a {what} and --fresh replaces it: give one of them.")
     return "resume" if resume else "fresh" if fresh else "refuse"
+
+
+def execution_of(
+    workers: int, gpus_per_worker: float, cpus_per_worker: float, verbose: bool
+) -> "Execution":
+    """Say how work is carried out that has so many workers, 0 for none, and keeps no figures."""
+    from siamese.training.execution import Execution
+
+    return Execution(
+        workers=(workers, workers),
+        gpus_per_worker=gpus_per_worker,
+        cpus_per_worker=cpus_per_worker,
+        trackers=(),
+        verbose=verbose,
+    )
 
 
 def trackers(names: list[str] | None) -> tuple[str, ...]:

@@ -5,15 +5,17 @@ from typing import Annotated
 import typer
 
 from distributed.cli.options import (
-    FAULTS,
     RESOURCES,
     RESULTS,
     WHAT,
     CpusPerWorker,
     Encoding,
+    FreshFolder,
     GpusPerWorker,
     Inputs,
+    ResumeFilling,
     Verbose,
+    execution_of,
     existing,
 )
 from siamese.config.parts import part_names
@@ -48,33 +50,16 @@ def teach(
     ] = 0,
     gpus_per_worker: GpusPerWorker = 0,
     cpus_per_worker: CpusPerWorker = 1,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume",
-            help="go on with what was stopped, or with more texts",
-            rich_help_panel=FAULTS,
-        ),
-    ] = False,
-    fresh: Annotated[
-        bool,
-        typer.Option("--fresh", help="replace what is in the folder", rich_help_panel=RESULTS),
-    ] = False,
+    resume: ResumeFilling = False,
+    fresh: FreshFolder = False,
     verbose: Verbose = False,
     encoding: Encoding = None,
 ) -> None:
     """Have a larger encoder say what it knows of texts, for a small one to learn from."""
     from distributed.teaching.teach import teach as start
-    from siamese.training.execution import Execution
 
     do = existing(resume, fresh, "teacher folder")
-    execution = Execution(
-        workers=(workers, workers),
-        gpus_per_worker=gpus_per_worker,
-        cpus_per_worker=cpus_per_worker,
-        trackers=(),
-        verbose=verbose,
-    )
+    execution = execution_of(workers, gpus_per_worker, cpus_per_worker, verbose)
     try:
         manifest = start(inputs, teacher, output, limit, do, execution, encoding)
     except KeyboardInterrupt as stop:

@@ -18,7 +18,7 @@ def encode(
     execution: Execution | None = None,
     encoding: str | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
-    """Write a folder of embeddings: `siamese.encoding.encode_folder`, by as many workers as wanted.
+    """Write a folder of embeddings: `encode_folder`, by as many workers as wanted.
 
     Args:
         model: the model folder, a path or URI; only this process reads it.
@@ -36,36 +36,20 @@ def encode(
         UserError: the model, an input or the output cannot be used, or the cluster cannot run it.
         RunError: the workers keep dying.
     """
-    encoder, way = _prepared(model, execution or Execution())
+    encoder, way = encoder_and_way(model, execution or Execution())
     return encode_folder(inputs, encoder, output, normalize, existing, way, encoding)
 
 
-def encoder_and_way(
-    model: str, workers: int, gpus_per_worker: float, cpus_per_worker: float, verbose: bool
-) -> tuple[SentenceEncoder, Encode]:
+def encoder_and_way(model: str, execution: Execution) -> tuple[SentenceEncoder, Encode]:
     """Load a model, and say where it is to encode.
 
     Args:
         model: the model folder, a path or URI.
-        workers: of Ray Data; 0: this process.
-        gpus_per_worker: a whole GPU or a fraction of one.
-        cpus_per_worker: reserved, and used.
-        verbose: show what Ray writes.
+        execution: the workers, and what each of them has; none: this process.
 
     Raises:
         UserError: the model cannot be used, or there is a GPU for no worker.
     """
-    execution = Execution(
-        workers=(workers, workers),
-        gpus_per_worker=gpus_per_worker,
-        cpus_per_worker=cpus_per_worker,
-        trackers=(),
-        verbose=verbose,
-    )
-    return _prepared(model, execution)
-
-
-def _prepared(model: str, execution: Execution) -> tuple[SentenceEncoder, Encode]:
     check_gpus(execution, "this process")
     encoder = SentenceEncoder.load(model)
     return encoder, on_ray(execution, [], True) if execution.workers[1] else encode_here

@@ -50,21 +50,26 @@ def check_others(others: Mapping[str, Any]) -> None:
 
 
 def checked_batch_size(value: Any) -> int:
-    """Return a batch size.
+    """Return a batch size; see `checked_count`."""
+    return checked_count("batch_size", value)
+
+
+def checked_count(name: str, value: Any) -> int:
+    """Return a whole number from 1 on.
 
     Raises:
         TypeError: it is not a whole number.
         ValueError: it is not positive.
     """
     try:
-        size = operator.index(value)
+        count = operator.index(value)
     except TypeError:
-        size = None
-    if size is None or isinstance(value, bool):
-        raise TypeError(f"batch_size must be a whole number, found {value!r}")
-    if size < 1:
-        raise ValueError(f"batch_size must be at least 1, found {size}")
-    return size
+        count = None
+    if count is None or isinstance(value, bool):
+        raise TypeError(f"{name} must be a whole number, found {value!r}")
+    if count < 1:
+        raise ValueError(f"{name} must be at least 1, found {count}")
+    return count
 
 
 def checked_flag(name: str, value: Any) -> bool:

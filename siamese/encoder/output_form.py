@@ -3,14 +3,13 @@
 The arguments are those of `SentenceTransformer.encode`, and so is what they do.
 """
 
-import operator
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any, Literal, NamedTuple, cast, get_args
 
 import numpy as np
 
-from siamese.encoder.arguments import checked_flag
+from siamese.encoder.arguments import checked_count, checked_flag
 
 Precision = Literal["float32", "int8", "uint8", "binary", "ubinary"]
 
@@ -110,14 +109,4 @@ def quantized(embeddings: np.ndarray, precision: Precision) -> np.ndarray:
 
 
 def _truncate_dim(value: Any) -> int | None:
-    if value is None:
-        return None
-    try:
-        dim = operator.index(value)
-    except TypeError:
-        dim = None
-    if dim is None or isinstance(value, bool):
-        raise TypeError(f"truncate_dim must be a whole number, found {value!r}")
-    if dim < 1:
-        raise ValueError(f"truncate_dim must be at least 1, found {dim}")
-    return dim
+    return None if value is None else checked_count("truncate_dim", value)
