@@ -1,6 +1,8 @@
 """Character vectors: word2vec files -> an embedding matrix, and training them with gensim."""
 
+import signal
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -85,6 +87,20 @@ class Again(Iterable[Item]):
         return self._begin()
 
 
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait until the block ends.
+
+    Compiled modules make an `ImportError` of any that arrives while they are imported; gensim takes
+    that for a module that is missing, and goes on without it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def train_vectors(
     texts: Iterable[str], dim: int, seed: int, epochs: int = 5, min_count: int = 1
 ) -> "dict[str, np.ndarray]":
@@ -105,7 +121,8 @@ def train_vectors(
     Raises:
         UserError: no character occurs often enough.
     """
-    from gensim.models import Word2Vec
+    with _signals_held_back():
+        from gensim.models import Word2Vec
 
     sentences = Again(lambda: ([c for c in text if not c.isspace()] for text in texts))
     try:

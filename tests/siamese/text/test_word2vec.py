@@ -2,9 +2,11 @@
 
 import importlib.resources
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -293,3 +295,24 @@ class TestInitialEmbeddings:
         )
         assert matrix.tolist() == EXPECTED
         assert coverage is not None
+
+
+class SwallowsSignals:
+    """Finds no module; a signal that arrives meanwhile is lost, as in compiled ones."""
+
+    @staticmethod
+    def find_spec(name: str, path: object, target: object = None) -> None:
+        if name == "gensim.models":
+            with suppress(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_signal_while_gensim_is_imported_is_not_lost(monkeypatch) -> None:
+    monkeypatch.setattr(sys, "meta_path", [SwallowsSignals, *sys.meta_path])
+    monkeypatch.delitem(sys.modules, "gensim.models")
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train_vectors(["怎么退票", "如何退票"], dim=4, seed=1)
+    finally:
+        signal.signal(signal.SIGINT, handler)
