@@ -1,5 +1,8 @@
 """One JSON object `{id: [text, …]}`, as the notebook has it. It is read as a stream.
 
+A large one is cut between its groups into ranges, and each is read as an object of its own. Where
+one cannot be, the file is read as a whole, which tells the line of what is wrong.
+
 JSON Lines are often named `.json` too; they are known by their first object.
 """
 
@@ -18,6 +21,7 @@ from siamese.data.format import WHOLE_FILE, FileRange, Format
 from siamese.data.formats.json_lines import JsonLines, is_pairs
 from siamese.data.grades import PairRow
 from siamese.data.group import Group, checked_group, shorten
+from siamese.data.json_cuts import cuts
 from siamese.data.pair_columns import ANCHOR_COLUMNS, TEXT_COLUMNS
 from siamese.data.records import Record
 from siamese.errors import UserError
@@ -38,30 +42,67 @@ _READ_AGAIN = 16 << 20
 
 
 class JsonObject(Format):
-    """A `.json` file of groups, or of what JSON Lines hold."""
+    """A `.json` file of groups, or of what JSON Lines hold. Its ranges are of bytes."""
 
     suffixes = (".json",)
     is_text = True
 
     def holds(self, file: DataFile) -> Literal["groups", "pairs"]:
         """Say what it holds: one object holds groups."""
-        with io.BufferedReader(cast(io.RawIOBase, file.open()), BLOCK) as stream:
+        with _opened(file) as stream:
             is_lines = _is_lines(stream.peek())
         return JsonLines().holds(file) if is_lines else "groups"
+
+    def ranges(self, file: DataFile, size: int) -> Iterator[FileRange]:
+        """Cut the file into ranges of whole groups, of `size` bytes or little more."""
+        total = file.size()
+        if total <= size or not file.can_seek:  # also of a file system that cannot tell
+            yield FileRange(0, None, total)
+            return
+        with _opened(file) as stream:
+            if _is_lines(stream.peek()):
+                yield from JsonLines().ranges(file, size)
+                return
+            start = 0
+            for end, next_start in cuts(stream, size):
+                yield FileRange(start, end, next_start - start)
+                start = next_start
+        yield FileRange(start, None, total - start)
 
     def pair_rows(self, file: DataFile) -> Iterator[PairRow]:
         """Yield the pairs of each line that is not blank."""
         return JsonLines().pair_rows(file)
 
     def groups(self, file: DataFile, range_: FileRange = WHOLE_FILE) -> Iterator[Group]:
-        """Yield the groups of the whole file: one object has no ranges."""
-        with io.BufferedReader(cast(io.RawIOBase, file.open()), BLOCK) as stream:
+        """Yield the groups of a range of the file."""
+        start, end, _ = range_
+        is_whole = (start, end) == (0, None)
+        with _opened(file) as stream:
             beginning = stream.peek()
-            if not _is_lines(beginning):
-                stream.read(len(_BOMS.match(beginning)[0]))  # type: ignore[index]
-                yield from _groups(file, stream)
+            if _is_lines(beginning):
+                yield from JsonLines().groups(file, range_)
                 return
-        yield from JsonLines().groups(file)
+            if start:
+                stream.seek(start)
+            else:
+                stream.read(len(_BOMS.match(beginning)[0]))  # type: ignore[index]
+            checked = _WholeCharacters(stream if is_whole else _Object(stream, start, end), file)
+            problem = "it is empty"
+            try:
+                for group in _groups(file, checked):
+                    problem = ""
+                    yield group
+            except (ijson.JSONError, UnicodeDecodeError, ValueError) as error:
+                problem = " ".join(str(error).split()).rstrip(".")
+            except UserError as error:
+                if is_whole:
+                    raise
+                problem = str(error)
+        if problem and not is_whole:
+            for _ in self.groups(file):
+                pass  # up to what is wrong
+        if problem:
+            _refuse(file, problem, checked.line)
 
     def records(self, file: DataFile, column: str | None = None) -> Iterator[Record]:
         """Yield the rows of JSON Lines; one object holds groups."""
@@ -94,20 +135,17 @@ def _is_lines(beginning: bytes) -> bool:
     return isinstance(row.get("id"), str | int) or is_pairs(line)
 
 
-def _groups(file: DataFile, stream: BinaryIO) -> Iterator[Group]:
+def _opened(file: DataFile) -> io.BufferedReader:
+    """Open a file for reading in blocks."""
+    return io.BufferedReader(cast(io.RawIOBase, file.open()), BLOCK)
+
+
+def _groups(file: DataFile, stream: "_WholeCharacters") -> Iterator[Group]:
     """Yield the groups of one object."""
-    found, problem = False, "it is empty"
-    checked = _WholeCharacters(stream, file)
-    try:
-        # What is nested deeper is looked at, event by event, and never built.
-        for group_id, texts in _items(ijson.basic_parse(checked, use_float=True)):
-            found = True
-            checked.begin_group()
-            yield checked_group(group_id, texts, (), lambda: str(file))
-    except (ijson.JSONError, UnicodeDecodeError, ValueError) as error:
-        found, problem = False, " ".join(str(error).split()).rstrip(".")
-    if not found:
-        _refuse(file, problem, checked.line)
+    # What is nested deeper is looked at, event by event, and never built.
+    for group_id, texts in _items(ijson.basic_parse(stream, use_float=True)):
+        stream.begin_group()
+        yield checked_group(group_id, texts, (), lambda: str(file))
 
 
 def _items(events: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
@@ -146,10 +184,36 @@ def _value(event: str, value: Any, events: Iterator[tuple[str, Any]]) -> Any:
     return builder.value
 
 
+class _Object:
+    """The members of an object in a range of its file, as an object of their own.
+
+    Args:
+        stream: the file, where the range begins.
+        start: of the range; the first range begins with the `{` of the file.
+        end: of the range; None: it ends with the `}` of the file.
+    """
+
+    def __init__(self, stream: BinaryIO, start: int, end: int | None) -> None:
+        self._stream, self._end = stream, end
+        self._brackets = [b"{"] * (start > 0), [b"}"] * (end is not None)
+
+    def read(self, size: int) -> bytes:
+        """Read on, up to so many bytes; ijson begins with 0."""
+        if size == 0:
+            return b""
+        before, after = self._brackets
+        if before:
+            return before.pop()
+        if self._end is not None:
+            size = min(size, self._end - self._stream.tell())
+        data = self._stream.read(size)
+        return data or (after.pop() if after else b"")
+
+
 class _WholeCharacters:
     """A JSON file that refuses half of a surrogate pair, which ijson would turn into `?`."""
 
-    def __init__(self, stream: BinaryIO, file: DataFile) -> None:
+    def __init__(self, stream: "BinaryIO | _Object", file: DataFile) -> None:
         self._stream, self._file = stream, file
         self._tail = b""
         self._limit = LONGEST
