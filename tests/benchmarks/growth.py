@@ -109,7 +109,7 @@ def sharding_times(sizes: list[int]) -> list[float]:
             lines = scratch / "lines.txt"
             lines.write_text("\n".join(random_texts(10_000)), encoding="utf-8")
             make_input(lines, texts, scratch / "in.jsonl")
-            taken.append(shard(scratch / "in.jsonl", scratch / "data")[1])
+            taken.append(shard(scratch / "in.jsonl", scratch / "data").seconds)
     return taken
 
 

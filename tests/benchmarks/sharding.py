@@ -1,21 +1,27 @@
-"""How fast sharding is, and how much memory its largest process takes.
+"""How fast sharding is, and how much memory and disk it takes.
 
-    python tests/benchmarks/sharding.py [--texts 1000000 10000000] [--corpus FILE] [--twice]
-        [--json FILE]
+    python tests/benchmarks/sharding.py [--texts 1000000 10000000 | --mib 954] [--suffix .json]
+        [--corpus FILE] [--turns N] [--one] [--scratch DIR] [--json FILE]
 
 Makes groups of two to four texts from the lines of a text file (by default, of the sample's pairs),
-shards them, and prints a table.
+shards them, and prints a table. With `--suffix .json` they are one JSON object, else JSON Lines.
+With `--one`, one process does it too, in turns with all cores: who writes other bytes fails.
 """
 
 import argparse
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
+from dataclasses import dataclass
+from math import inf
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import ray  # noqa: F401  (brings psutil)
@@ -27,10 +33,14 @@ from measured import show
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data" / "siamese" / "df_dev.txt"
 CAPTION = """
-Groups of two to four different texts in JSON Lines, sharded in a process of its own. start-up: of
-Ray, which small inputs do without. largest: peak resident memory of the largest process."""
-# What `siamese shard` does, with its start-up timed: Ray has started and a worker has answered.
-CHILD = """
+Groups of two to four different texts in {kind}, sharded in a process of its own; medians of
+{turns}. start-up: of Ray, which small inputs and one process do without; with --one it is part of
+what all cores take, since sharding begins meanwhile. CPU: of all processes,
+Ray's own included. largest: peak resident memory of the largest process. all: of all processes
+together, shared pages counted once for each. disk: the most that sorted runs and shards took.
+times: how many times as fast as one process."""
+# What `siamese shard` does after start-up: Ray has started and a worker has answered.
+AFTER_START_UP = """
 import sys, time
 from pathlib import Path
 from distributed.cluster.connect import connect
@@ -44,92 +54,143 @@ ready = time.perf_counter()
 shard([sys.argv[1]], sys.argv[2])
 print(ready - start, time.perf_counter() - ready)
 """
+# What it does as a whole.
+ALL_CORES = """
+import sys, time
+from distributed.sharding.shard import shard
+start = time.perf_counter()
+shard([sys.argv[1]], sys.argv[2])
+print(0, time.perf_counter() - start)
+"""
+ONE_PROCESS = ALL_CORES.replace(
+    "distributed.sharding.shard import", "siamese.data.sharding import make_data_set as"
+)
 
 
-def make_input(corpus: Path, texts: int, path: Path) -> tuple[int, int]:
-    """Write JSON Lines with that many different texts, and return the numbers of groups and texts.
+@dataclass(frozen=True)
+class Taken:
+    """What sharding took.
+
+    Attributes:
+        start_up: seconds until Ray was ready.
+        seconds: after that.
+        cpu: seconds of all processes.
+        largest: bytes of resident memory of the largest process, at most.
+        memory: the same of all processes together.
+        disk: bytes beside the input, at most.
+    """
+
+    start_up: float
+    seconds: float
+    cpu: float
+    largest: int
+    memory: int
+    disk: int
+
+
+def make_input(corpus: Path, texts: float, path: Path, mib: float = inf) -> tuple[int, int]:
+    """Write that many different texts, or MiB, and return the numbers of groups and texts.
 
     Lines are used again and again, each time with another number behind them.
     """
     lines = [line for line in corpus.read_text(encoding="utf-8").splitlines() if line.strip()]
-    written = groups = 0
-    with path.open("w", encoding="utf-8") as stream:
-        while written < texts:
-            size = min(2 + groups % 3, max(texts - written, 2))
+    is_object = path.suffix == ".json"
+    written = groups = size = 0
+    with path.open("wb") as stream:
+        size += stream.write(b"{" * is_object)
+        while written < texts and size < mib * 2**20:
+            count = int(min(2 + groups % 3, max(texts - written, 2)))
             members = [
                 f"{lines[i % len(lines)]}{i // len(lines) or ''}"
-                for i in range(written, written + size)
+                for i in range(written, written + count)
             ]
-            row = {"id": f"group-{groups}", "texts": members}
-            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
-            written += size
+            if is_object:
+                row = f'"group-{groups}": {json.dumps(members, ensure_ascii=False)}'
+                size += stream.write(((",\n" if groups else "") + row).encode())
+            else:
+                row = json.dumps({"id": f"group-{groups}", "texts": members}, ensure_ascii=False)
+                size += stream.write(f"{row}\n".encode())
+            written += count
             groups += 1
+        stream.write(b"}\n" * is_object)
     return groups, written
 
 
-def shard(source: Path, output: Path) -> tuple[float, float, dict[str, int]]:
-    """Shard in a process of its own.
-
-    Returns:
-        Seconds of start-up, seconds after it, and the peak resident memory of each kind of process.
-    """
+def shard(source: Path, output: Path, code: str = AFTER_START_UP) -> Taken:
+    """Shard in a process of its own, into a folder that has nothing else in it but the source."""
     running = psutil.Popen(
-        [sys.executable, "-c", CHILD, str(source), str(output)], cwd=ROOT, stdout=subprocess.PIPE
+        [sys.executable, "-c", code, str(source), str(output)], cwd=ROOT, stdout=subprocess.PIPE
     )
-    peaks: dict[str, int] = {}
+    largest = memory = disk = 0
+    cpu: dict[int, float] = {}
     while running.poll() is None:
+        resident = []
         for process in [running, *running.children(recursive=True)]:
             try:
-                kind = "driver" if process.pid == running.pid else kind_of(process)
-                peaks[kind] = max(peaks.get(kind, 0), process.memory_info().rss)
+                resident.append(process.memory_info().rss)
+                times = process.cpu_times()
+                cpu[process.pid] = times.user + times.system
             except psutil.Error:
                 continue  # it has ended
+        largest, memory = max(largest, *resident, 0), max(memory, sum(resident))
+        disk = max(disk, size_of(output.parent) - source.stat().st_size)
         time.sleep(0.2)
     out = running.stdout.read().decode()
     if running.returncode:
         sys.exit(f"sharding failed: {out}")
-    start_up, seconds = map(float, out.split())
-    return start_up, seconds, peaks
+    start_up, seconds = map(float, out.splitlines()[-1].split())
+    return Taken(start_up, seconds, sum(cpu.values()), largest, memory, disk)
 
 
-def kind_of(process: psutil.Process) -> str:
-    command = process.cmdline()
-    if command and command[0].startswith("ray::"):
-        return "worker"
-    for kind in ("raylet/raylet", "gcs_server", "dashboard", "runtime_env", "log_monitor"):
-        if any(kind in word for word in command):
-            return kind.split("/")[-1]
-    return process.name()
+def size_of(folder: Path) -> int:
+    """The bytes of all files below a folder, some of which may vanish."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += Path(place, name).stat().st_size
+    return total
 
 
 def checksums(folder: Path) -> dict[str, str]:
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir())}
 
 
-def measure(corpus: Path, texts: int, twice: bool, scratch: Path) -> list[dict[str, Any]]:
-    """Shard that many texts, perhaps twice; the rows of the table."""
-    source = scratch / "in.jsonl"
-    groups, texts = make_input(corpus, texts, source)
+def measure(options: argparse.Namespace, texts: float, scratch: Path) -> list[dict[str, Any]]:
+    """Shard that many texts, as often as asked; the rows of the table."""
+    source = scratch / f"in{options.suffix}"
+    groups, texts = make_input(options.corpus, texts, source, options.mib or inf)
+    ways = {"all cores": AFTER_START_UP}
+    if options.one:
+        ways = {"one process": ONE_PROCESS, "all cores": ALL_CORES}
+    taken: dict[str, list[Taken]] = {way: [] for way in ways}
     seen: list[dict[str, str]] = []
-    rows = []
-    for number in range(1 + twice):
-        output = scratch / f"data{number}"
-        start_up, seconds, peaks = shard(source, output)
-        seen.append(checksums(output))
-        largest = max(peaks, key=lambda kind: peaks[kind])
-        rows.append(
-            {
-                "texts": texts,
-                "groups": groups,
-                "input (MiB)": source.stat().st_size >> 20,
-                "start-up (s)": round(start_up, 1),
-                "sharding (s)": seconds,
-                "texts/s": int(texts / seconds),
-                "largest (MiB)": peaks[largest] >> 20,
-                "same bytes": None if number == 0 else seen[0] == seen[1],
-            }
-        )
-        shutil.rmtree(output)
+    for turn in range(options.turns):
+        for way, code in ways.items():
+            once = shard(source, scratch / "data", code)
+            print(f"turn {turn + 1}, {way}: {once}", flush=True)
+            taken[way].append(once)
+            seen.append(checksums(scratch / "data"))
+            shutil.rmtree(scratch / "data")
+    seconds = {way: median(each.seconds for each in taken[way]) for way in ways}
+    rows = [
+        {
+            "who": way,
+            "texts": texts,
+            "groups": groups,
+            "input (MiB)": source.stat().st_size >> 20,
+            "start-up (s)": None if options.one else median(each.start_up for each in taken[way]),
+            "sharding (s)": seconds[way],
+            "texts/s": int(texts / seconds[way]),
+            "CPU (s)": median(each.cpu for each in taken[way]),
+            "largest (MiB)": max(each.largest for each in taken[way]) >> 20,
+            "all (MiB)": max(each.memory for each in taken[way]) >> 20,
+            "disk (MiB)": max(each.disk for each in taken[way]) >> 20,
+            "times": seconds["one process"] / seconds[way] if options.one else None,
+            "same bytes": all(each == seen[0] for each in seen) if len(seen) > 1 else None,
+        }
+        for way in ways
+    ]
     source.unlink()
     return rows
 
@@ -137,16 +198,20 @@ def measure(corpus: Path, texts: int, twice: bool, scratch: Path) -> list[dict[s
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--texts", type=int, nargs="+", default=[1_000_000])
+    parser.add_argument("--mib", type=float, help="size of the input, in the place of --texts")
+    parser.add_argument("--suffix", choices=[".jsonl", ".json"], default=".jsonl")
     parser.add_argument("--corpus", type=Path, default=SAMPLE, help="a text file, one text a line")
-    parser.add_argument("--twice", action="store_true", help="again, and compare all bytes")
+    parser.add_argument("--turns", type=int, default=1, help="how often; all bytes are compared")
+    parser.add_argument("--one", action="store_true", help="by one process, too")
     parser.add_argument("--scratch", type=Path, help="where to work; else a temporary folder")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     options = parser.parse_args()
     rows = []
-    for texts in options.texts:
+    for texts in [inf] if options.mib else options.texts:
         with tempfile.TemporaryDirectory(dir=options.scratch, prefix="sharding-") as scratch:
-            rows += measure(options.corpus, texts, options.twice, Path(scratch))
-    show("Sharding", rows, CAPTION, options.json)
+            rows += measure(options, texts, Path(scratch))
+    kind = "one JSON object" if options.suffix == ".json" else "JSON Lines"
+    show("Sharding", rows, CAPTION.format(kind=kind, turns=options.turns), options.json)
     if any(row["same bytes"] is False for row in rows):
         sys.exit("the bytes differ")
 

@@ -15,6 +15,7 @@ from paths import ROOT
 
 import distributed.sharding.shard
 import siamese.data.sharding
+from distributed.sharding.ray_map import ray_map
 from distributed.sharding.shard import shard
 from siamese.data.shards import read_shards
 from siamese.data.sorted_runs import write_sorted_runs
@@ -89,6 +90,25 @@ def test_workers_write_the_bytes_that_one_process_writes(
     shard(source, f"{scheme}{tmp_path}/data", rows_per_shard=150)
     assert contents(tmp_path / "data") == expected
     assert len(read_shards(tmp_path / "data")[0].groups) > 600
+
+
+def test_one_json_object_is_read_by_all_workers(cluster, source, tmp_path, monkeypatch):
+    rows = map(json.loads, Path(source[0]).read_text(encoding="utf-8").splitlines())
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps({row["id"]: row["texts"] for row in rows}), encoding="utf-8")
+    shard([str(path)], tmp_path / "expected", rows_per_shard=150)
+    monkeypatch.setattr(siamese.data.sharding, "PIECE_BYTES", PIECE_BYTES)
+    monkeypatch.setattr(distributed.sharding.shard, "BYTES_WITHOUT_RAY", 0)
+    mapped = []
+
+    def noted(function, items):
+        mapped.append(len(items))
+        return ray_map(function, items)
+
+    monkeypatch.setattr(distributed.sharding.shard, "ray_map", noted)
+    shard([str(path)], tmp_path / "data", rows_per_shard=150)
+    assert contents(tmp_path / "data") == contents(tmp_path / "expected")
+    assert mapped[0] > 10  # pieces, before the shards
 
 
 def test_a_worker_that_dies_is_replaced(

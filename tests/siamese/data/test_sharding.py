@@ -219,6 +219,16 @@ def test_sizes_that_bound_memory_change_no_byte(source, data, tmp_path, monkeypa
     assert contents(tmp_path / "one") == contents(tmp_path / "other")
 
 
+def test_one_object_in_pieces_gives_the_bytes_of_the_whole(tmp_path, monkeypatch):
+    groups = {f"组{i}": [f'第{i}组"],"的第{j}句\\' for j in range(2 + i % 3)] for i in range(100)}
+    (tmp_path / "in.json").write_text(json.dumps(groups, ensure_ascii=False), encoding="utf-8")
+    make_data_set([str(tmp_path / "in.json")], tmp_path / "whole", rows_per_shard=30)
+    monkeypatch.setattr(siamese.data.sharding, "PIECE_BYTES", 1000)
+    make_data_set([str(tmp_path / "in.json")], tmp_path / "pieces", rows_per_shard=30)
+    assert contents(tmp_path / "pieces") == contents(tmp_path / "whole")
+    assert len(list(chain(*parquet_rows(tmp_path / "pieces")))) == 100
+
+
 def test_joining_pairs_says_that_it_holds_them_in_memory(tmp_path, capsys):
     (tmp_path / "p.tsv").write_text("a\tb\t1\na\tc\t0\n", encoding="utf-8")
     make_data_set([str(tmp_path / "p.tsv")], tmp_path / "data")
