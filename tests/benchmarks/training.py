@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from arithmetic import encoder_operations
 from measured import peak_gflops, seconds, show
 from peers import MISSING, lstm_step
 
@@ -32,8 +33,8 @@ AGREE = 1e-4
 CAPTION = """
 Medians of {repeat}, in turns. {batch:,} texts of {mean:.1f} characters on average (64 at most),
 BiLSTM of {units} units a direction over {dim} numbers a character, mean over time. peak: share of
-this machine's matrix products ({peak:,.0f} GFLOP/s, measured here) that the arithmetic of the
-characters would take, without padding and with every product with the input kernel counted. ours:
+this machine's matrix products ({peak:,.0f} GFLOP/s, measured here) that the products which are
+needed would take: without padding, those of a character with the input kernel once. ours:
 how many times as fast the packed one is. differs by: of the gradient of the first input kernel, as
 a share of its largest number.{missing}"""
 
@@ -50,14 +51,6 @@ def tensorflow_step(embed: Embed, model: keras.Model, ids: np.ndarray) -> Callab
         return tape.gradient(total, variables)
 
     return lambda: run()[0].numpy()
-
-
-def operations(weights_sizes: list[tuple[int, int]]) -> int:
-    """Of one character's forward and backward pass, by the sizes of the kernels `[inputs, units]`.
-
-    Two operations a product; the backward pass takes twice the forward pass's.
-    """
-    return 3 * 2 * sum(2 * 4 * units * (size + units) for size, units in weights_sizes)
 
 
 def main() -> None:
@@ -93,13 +86,13 @@ def main() -> None:
     largest = np.abs(gradients[0]).max()
     taken = seconds(list(steps.values()), options.repeat)
     characters = int((ids > 0).sum())
-    sizes = [(layer.kernel.shape[1], layer.recurrent.shape[1]) for layer in weights.layers]
+    needed = encoder_operations(ids, options.dim, options.units, trained=False)
     rows = [
         {
             "what": name,
             "ms": 1000 * each,
             "characters/s": int(characters / each),
-            "peak (%)": 100 * operations(sizes) * characters / 1e9 / peak_gflops() / each,
+            "peak (%)": 100 * needed / 1e9 / peak_gflops() / each,
             "ours (times)": each / taken[0],
             "differs by": float(np.abs(gradient - gradients[0]).max() / largest),
         }
