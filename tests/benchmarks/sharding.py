@@ -2,10 +2,13 @@
 
     python tests/benchmarks/sharding.py [--texts 1000000 10000000 | --mib 954] [--suffix .json]
         [--corpus FILE] [--turns N] [--one] [--scratch DIR] [--json FILE]
+    python tests/benchmarks/sharding.py --plan 3333333 33333333 [--json FILE]
 
 Makes groups of two to four texts from the lines of a text file (by default, of the sample's pairs),
 shards them, and prints a table. With `--suffix .json` they are one JSON object, else JSON Lines.
 With `--one`, one process does it too, in turns with all cores: who writes other bytes fails.
+With `--plan`, only what one process does for so many groups: looking for an id that occurs twice
+and dealing groups to shards, by random keys in as many sorted runs as there would be.
 """
 
 import argparse
@@ -65,6 +68,31 @@ print(0, time.perf_counter() - start)
 ONE_PROCESS = ALL_CORES.replace(
     "distributed.sharding.shard import", "siamese.data.sharding import make_data_set as"
 )
+PLAN_CAPTION = """
+What the driver alone does between reading and writing, each in a process of its own. memory: peak
+resident memory, less what the imports take. read: how many times the sorted runs are read while
+shards are written, since a slice is read in blocks of 1,024 groups."""
+PLAN = """
+import resource, sys, time
+import numpy as np
+from siamese.data.sharding import ROWS_PER_SHARD, STRETCH_ROWS
+from siamese.data.sorted_runs import find_repeated_id, plan_shards
+groups, runs = map(int, sys.argv[1:])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+rng = np.random.default_rng(1)
+sizes = np.diff(np.arange(runs + 1) * groups // runs)
+keys = {
+    str(number): np.sort(rng.integers(2**62, size=size, dtype=np.uint64))
+    for number, size in enumerate(sizes)
+}
+start = time.process_time()
+assert find_repeated_id(None, keys) is None
+shards = plan_shards(list(keys.values()), ROWS_PER_SHARD, STRETCH_ROWS)
+taken = time.process_time() - start
+print(len(shards), taken, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+# About as many as 32 MiB of JSON hold.
+GROUPS_PER_RUN = 216_000
 
 
 @dataclass(frozen=True)
@@ -179,7 +207,9 @@ def measure(options: argparse.Namespace, texts: float, scratch: Path) -> list[di
             "texts": texts,
             "groups": groups,
             "input (MiB)": source.stat().st_size >> 20,
-            "start-up (s)": None if options.one else median(each.start_up for each in taken[way]),
+            "start-up (s)": None
+            if options.one
+            else round(median(each.start_up for each in taken[way]), 1),
             "sharding (s)": seconds[way],
             "texts/s": int(texts / seconds[way]),
             "CPU (s)": median(each.cpu for each in taken[way]),
@@ -195,6 +225,24 @@ def measure(options: argparse.Namespace, texts: float, scratch: Path) -> list[di
     return rows
 
 
+def plan(groups: int) -> dict[str, Any]:
+    """What the driver alone does for so many groups: a row of the table."""
+    runs = -(-groups // GROUPS_PER_RUN)
+    command = [sys.executable, "-c", PLAN, str(groups), str(runs)]
+    out = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    shards, seconds, kib = map(float, out.split())
+    slice_ = groups / shards / runs
+    return {
+        "groups": groups,
+        "sorted runs": runs,
+        "shards": int(shards),
+        "CPU (s)": seconds,
+        "memory (MiB)": int(kib) >> 10,
+        "memory (bytes a group)": kib * 1024 / groups,
+        "read (times)": (slice_ + 1023) / slice_,
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--texts", type=int, nargs="+", default=[1_000_000])
@@ -204,8 +252,12 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=1, help="how often; all bytes are compared")
     parser.add_argument("--one", action="store_true", help="by one process, too")
     parser.add_argument("--scratch", type=Path, help="where to work; else a temporary folder")
+    parser.add_argument("--plan", type=int, nargs="+", help="groups to plan shards for, only")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     options = parser.parse_args()
+    if options.plan:
+        show("Planning shards", list(map(plan, options.plan)), PLAN_CAPTION, options.json)
+        return
     rows = []
     for texts in [inf] if options.mib else options.texts:
         with tempfile.TemporaryDirectory(dir=options.scratch, prefix="sharding-") as scratch:
