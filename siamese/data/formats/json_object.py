@@ -1,7 +1,8 @@
 """One JSON object `{id: [text, …]}`, as the notebook has it. It is read as a stream.
 
 A large one is cut between its groups into ranges, and each is read as an object of its own. Where
-one cannot be, the file is read as a whole, which tells the line of what is wrong.
+one cannot be, the file is read as a whole, which tells the line of what is wrong. (Of several
+mistakes close together one further up may be named, which the whole would name only later.)
 
 JSON Lines are often named `.json` too; they are known by their first object.
 """
