@@ -48,6 +48,13 @@ class Loss(Section):
         "labelled pairs by their grade",
     )
     ranking_scale: float = Field(20.0, gt=0, description="multiplies the cosines in CoSENT")
+    ranking_groups: int | None = Field(
+        None,
+        ge=2,
+        lt=MOST,
+        description="rank the pairs of so many groups at a time, and take the mean: of a large "
+        "batch, the whole is ranked by its few most extreme pairs; null: the whole batch",
+    )
     distillation: float = Field(
         0.0,
         ge=0,
@@ -102,8 +109,20 @@ class Optimizer(Section):
     """Adam and its learning rate."""
 
     learning_rate: float = Field(1e-3, gt=0, le=1, description="of Adam, at its highest")
+    beta_2: float = Field(
+        0.999, gt=0, lt=1, description="of Adam: how slowly its mean of squared gradients changes"
+    )
     warmup_steps: int = Field(
         0, ge=0, lt=MOST, description="the rate rises linearly from 0 over these"
+    )
+    scale_with_batch: int | None = Field(
+        None,
+        ge=2,
+        lt=MOST,
+        description="groups in the batch that the rate, beta_2 and the warm-up are meant for. In "
+        "a batch of k times as many groups the rate is sqrt(k) times as high, 1 - beta_2 is k "
+        "times as large (0.1 at most), and the warm-up takes a k-th of the steps; null: they are "
+        "taken as they are",
     )
     decay: Literal["constant", "cosine"] = Field(
         "constant", description="`cosine` falls to 0 at the last epoch's end"
@@ -111,6 +130,23 @@ class Optimizer(Section):
     clip_norm: float | None = Field(
         None, gt=0, description="scales a longer gradient, of all weights together, to this length"
     )
+
+    def at_batch(self, groups: int) -> "Optimizer":
+        """Compute the settings that hold for a batch of so many groups; see `scale_with_batch`.
+
+        The square root keeps the noise of Adam's steps, and `beta_2` its memory in groups (Malladi
+        et al., 2022); with 1 - beta_2 over 0.1 Adam would follow single batches.
+        """
+        if self.scale_with_batch is None:
+            return self
+        times = groups / self.scale_with_batch
+        changed = {
+            "learning_rate": min(self.learning_rate * times**0.5, 1.0),
+            "beta_2": 1 - min((1 - self.beta_2) * times, max(0.1, 1 - self.beta_2)),
+            "warmup_steps": round(self.warmup_steps / times),
+            "scale_with_batch": None,
+        }
+        return self.model_copy(update=changed)
 
 
 class Training(Section):

@@ -109,6 +109,14 @@ class LossInputs:
         """Another text of each group, with unit length, float32 `[B, dim]`."""
         return self.unit[self.groups : 2 * self.groups]
 
+    @property
+    def pair_groups(self) -> tf.Tensor:
+        """The number, in the whole batch, of the group that each labelled pair came with.
+
+        Those of no group came as the second half of a group's place. int32 `[pairs]`.
+        """
+        return self.replica * self.groups + self.pairs[:, 0] % self.groups
+
     def columns(self) -> Columns:
         """Gather the rows of all replicas."""
         size = tf.shape(self.column_keys)[0]

@@ -10,7 +10,7 @@ def build_optimizer(recipe: Optimizer, total_steps: int) -> keras.optimizers.Opt
     """Build Adam with a linear warm-up and a constant or cosine-decaying learning rate.
 
     Args:
-        recipe: the recipe's section.
+        recipe: the recipe's section, as it holds for the batch (`Optimizer.at_batch`).
         total_steps: steps of the whole run.
     """
     warm = recipe.warmup_steps
@@ -21,7 +21,7 @@ def build_optimizer(recipe: Optimizer, total_steps: int) -> keras.optimizers.Opt
         decay_steps=max(total_steps - warm, 1),
         alpha=1.0 if recipe.decay == "constant" else 0.0,
     )
-    return _ClippingAdam(recipe.clip_norm, rate)
+    return _ClippingAdam(recipe.clip_norm, rate, recipe.beta_2)
 
 
 class _ClippingAdam(keras.optimizers.Adam):
@@ -33,10 +33,11 @@ class _ClippingAdam(keras.optimizers.Adam):
     Args:
         clip_norm: the length, or None.
         rate: the learning rate.
+        beta_2: as in the recipe.
     """
 
-    def __init__(self, clip_norm: float | None, rate: Any) -> None:
-        super().__init__(rate, name="adam")
+    def __init__(self, clip_norm: float | None, rate: Any, beta_2: float) -> None:
+        super().__init__(rate, beta_2=beta_2, name="adam")
         self._clip_norm = clip_norm
 
     def _all_reduce_sum_gradients(self, grads_and_vars: list[tuple]) -> list[tuple]:

@@ -93,9 +93,10 @@ def check_steps(recipe: Recipe, data: TrainingData) -> None:
         UserError: there is not, or it does not.
     """
     steps = steps_per_epoch(data, recipe.sampling) * recipe.training.epochs
-    if recipe.optimizer.warmup_steps >= steps:
+    warmup = recipe.optimizer.at_batch(recipe.sampling.batch_groups).warmup_steps
+    if warmup >= steps:
         raise UserError(
-            f"optimizer.warmup_steps={recipe.optimizer.warmup_steps:,}, but the whole run has "
+            f"optimizer.warmup_steps={warmup:,}, but the whole run has "
             f"{steps:,} steps: the learning rate would never be reached. Lower it, or raise "
             "training.epochs."
         )

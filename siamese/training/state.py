@@ -72,7 +72,8 @@ def build_state(
         model, model_with_dropout = build_encoder(recipe.encoder, prepared.embeddings)
         if prepared.weights:
             model.set_weights(prepared.weights.flat())
-        optimizer = build_optimizer(recipe.optimizer, total_steps)
+        settings = recipe.optimizer.at_batch(recipe.sampling.batch_groups)
+        optimizer = build_optimizer(settings, total_steps)
         optimizer.build(model.trainable_variables)
     embed = build_embed(model_with_dropout, recipe.encoder)
     train_step, teacher_step = (

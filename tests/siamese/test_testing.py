@@ -94,6 +94,17 @@ def test_our_losses_keep_all_laws(settings) -> None:
     check_loss(build_loss, recipe.Loss(**settings))
 
 
+@pytest.mark.parametrize("at_once", [2, 4])
+def test_a_ranking_of_a_few_groups_at_a_time_keeps_all_but_that_of_order(at_once) -> None:
+    settings = recipe.Loss(ranking=1, ranking_groups=at_once, hard_negatives=1)
+    losses.workers_equal_one(build_loss, settings)
+    losses.micro_batches_equal_whole(build_loss, settings)
+    losses.resumed_equals_unbroken(build_loss, settings)
+    losses.saved_equals_loaded(build_loss, settings)
+    with pytest.raises(LawBroken, match="order"):  # which groups are ranked together
+        losses.padding_and_order_change_nothing(build_loss, settings)
+
+
 @pytest.mark.parametrize("groups_at_once", [1, 5])
 def test_the_contrastive_loss_keeps_them_in_slices(groups_at_once, monkeypatch) -> None:
     at_once = groups_at_once * 2 * len(tiny.make_share().batch.column_keys)

@@ -16,6 +16,11 @@ class CoSENT:
     group. The sum is taken in the order of the grades, so that it takes no matrix. A batch whose
     pairs are all of one grade has a loss of 0.
 
+    With `groups_at_once`, the pairs of so many groups are ranked among themselves, and the loss is
+    the mean: a batch of any size is ranked as several small ones. The larger a sum of exponentials,
+    the more it is its largest term alone, and that is often a wrong label. Which groups are ranked
+    together then depends on their order in the batch.
+
     Data: labelled or graded pairs, or groups with labelled negatives (`loss.hard_negatives` draws
     them).
     Goes well with: the contrastive loss, which also learns from unlabelled texts
@@ -24,6 +29,7 @@ class CoSENT:
 
     Args:
         scale: multiplies the cosines.
+        groups_at_once: whose pairs are ranked among themselves; None: those of the whole batch.
 
     Example: alone, in a recipe, and from Python.
         loss: {name: cosent, ranking_scale: 20, hard_negatives: 1}
@@ -31,8 +37,9 @@ class CoSENT:
         >>> siamese.train(groups, dev, loss={"name": "cosent", "hard_negatives": 1, "ranking": 0})
     """
 
-    def __init__(self, scale: float) -> None:
+    def __init__(self, scale: float, groups_at_once: int | None = None) -> None:
         self._scale = scale
+        self._groups_at_once = groups_at_once
 
     def __call__(self, inputs: LossInputs) -> tf.Tensor:
         """Compute this replica's part: all replicas compute the whole and take an equal share."""
@@ -41,16 +48,51 @@ class CoSENT:
         # sparse, which it cannot take.
         logits = self._scale * inputs.gather(tf.reduce_sum(one * other, axis=1))
         grades = inputs.gather(tf.where(inputs.pairs[:, 0] >= 0, inputs.grades, -1.0))
-        order = tf.argsort(grades, stable=True)
-        grades = tf.gather(grades, order)
-        is_pair = grades >= 0
-        logits = tf.gather(logits, order)
-        lower = tf.where(is_pair, logits, _NONE)
-        # How many pairs have a lower grade, and the logarithm of the sum of their exponentials.
-        count = tf.searchsorted(grades, grades, side="left")
-        sums = tf.pad(tf.math.cumulative_logsumexp(lower), [[1, 0]], constant_values=_NONE)
-        over = tf.where(is_pair, tf.gather(sums, count) - logits, _NONE)
-        return tf.nn.softplus(tf.reduce_logsumexp(over)) / tf.cast(inputs.replicas, tf.float32)
+        if self._groups_at_once is None:
+            logits, grades = logits[None], grades[None]
+        else:
+            block = inputs.gather(inputs.pair_groups // self._groups_at_once)
+            logits, grades = _in_blocks(block, logits, grades)
+        return tf.reduce_mean(_ranked(logits, grades)) / tf.cast(inputs.replicas, tf.float32)
+
+
+def _in_blocks(
+    block: tf.Tensor, logits: tf.Tensor, grades: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Put the pairs of each block into a row.
+
+    Args:
+        block: of each pair, int32 `[pairs]`.
+        logits: float32 `[pairs]`.
+        grades: float32 `[pairs]`.
+
+    Returns:
+        The logits and the grades, `[blocks, most pairs of a block]`, with grades of -1 at the end
+        of the shorter ones.
+    """
+    order = tf.argsort(block, stable=True)
+    rows = tf.RaggedTensor.from_value_rowids(tf.gather(logits, order), tf.gather(block, order))
+    return rows.to_tensor(), rows.with_values(tf.gather(grades, order)).to_tensor(-1.0)
+
+
+def _ranked(logits: tf.Tensor, grades: tf.Tensor) -> tf.Tensor:
+    """Compute the loss of each row of pairs, float32 `[rows]`.
+
+    Args:
+        logits: scaled cosines, float32 `[rows, pairs]`.
+        grades: negative where there is no pair, float32 `[rows, pairs]`.
+    """
+    order = tf.argsort(grades, axis=1, stable=True)
+    grades = tf.gather(grades, order, batch_dims=1)
+    is_pair = grades >= 0
+    logits = tf.gather(logits, order, batch_dims=1)
+    lower = tf.where(is_pair, logits, _NONE)
+    # How many pairs have a lower grade, and the logarithm of the sum of their exponentials.
+    count = tf.searchsorted(grades, grades, side="left")
+    sums = tf.math.cumulative_logsumexp(lower, axis=1)
+    sums = tf.pad(sums, [[0, 0], [1, 0]], constant_values=_NONE)
+    over = tf.where(is_pair, tf.gather(sums, count, batch_dims=1) - logits, _NONE)
+    return tf.nn.softplus(tf.reduce_logsumexp(over, axis=1))
 
 
 def build(settings: recipe.Loss) -> CoSENT:
@@ -60,4 +102,4 @@ def build(settings: recipe.Loss) -> CoSENT:
         UserError: `loss.options` are given; there are none.
     """
     read_options(settings, {})
-    return CoSENT(settings.ranking_scale)
+    return CoSENT(settings.ranking_scale, settings.ranking_groups)

@@ -36,6 +36,7 @@ OTHER = {
     "loss.hard_negatives": 2,
     "loss.ranking": 0.7,
     "loss.ranking_scale": 21,
+    "loss.ranking_groups": 16,
     "loss.distillation": 3.0,
     "loss.options": {"margin": 0.3},
     "sampling.batch_groups": 129,
@@ -43,7 +44,9 @@ OTHER = {
     "sampling.method": "notebook",
     "sampling.unlabelled": 64,
     "optimizer.learning_rate": 0.0021,
+    "optimizer.beta_2": 0.99,
     "optimizer.warmup_steps": 1,
+    "optimizer.scale_with_batch": 32,
     "optimizer.decay": "constant",
     "optimizer.clip_norm": 2,
     "training.epochs": 99,
@@ -336,7 +339,10 @@ class TestMistakes:
 
     def test_an_unknown_key_that_is_near_to_none_names_all(self):
         message = refusal("default", ["loss.qqqqq=1"])
-        keys = "name, scale, hard_negatives, ranking, ranking_scale, distillation, options"
+        keys = (
+            "name, scale, hard_negatives, ranking, ranking_scale, ranking_groups, distillation, "
+            "options"
+        )
         assert f"loss.qqqqq: unknown key; one of {keys}?" in message
 
     @pytest.mark.parametrize(

@@ -2,17 +2,20 @@
 
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny_batch import batch_of
+from tiny_batch import DATA as BATCH_DATA
+from tiny_batch import SAMPLING, batch_of
 from tiny_run import DATA, PAIRS, TINY
 
 from siamese import SentenceEncoder
 from siamese.config.loading import load_recipe, with_settings
 from siamese.config.recipe import Loss, Text
 from siamese.data.batching import NO_TEXT, Batch, make_batch
-from siamese.data.rows import Rows
+from siamese.data.rows import Position, Rows
+from siamese.data.sampling import sample_rows
 from siamese.encoder.keras_tf import keras, tf
 from siamese.errors import UserError
 from siamese.text.vocabulary import Vocabulary, count_characters
@@ -212,6 +215,33 @@ def test_ranking_equals_its_definition(name: str, scale: float) -> None:
     batch = batch_arrays(rows)
     loss = CoSENT(scale)(inputs(tf.constant(embeddings), batch))
     assert float(loss) == pytest.approx(ranking_by_hand(rows, embeddings, scale), rel=1e-5)
+
+
+@pytest.mark.parametrize("at_once", [5, 8, 24, 100])
+def test_ranking_a_few_groups_at_a_time_is_the_mean_of_their_rankings(at_once) -> None:
+    rows = sample_rows(BATCH_DATA, SAMPLING, 2, Position(seed=3, epoch=0, step=0))
+    z = np.random.default_rng(4).normal(size=(len(rows.texts), 5)).astype(np.float32)
+    groups = SAMPLING.batch_groups
+    batch = batch_of(None)
+    embeddings = tf.constant(z)
+
+    def loss_and_gradient() -> tuple:
+        with tf.GradientTape() as tape:
+            tape.watch(embeddings)
+            loss = CoSENT(7.0, at_once)(inputs(embeddings, batch))
+        return loss, tape.gradient(loss, embeddings)
+
+    loss, gradient = tf.function(loss_and_gradient)()
+    # The place of a pair: that of its group, or that of the group beside which it was drawn.
+    of_group = np.array([one % groups for one, _ in rows.pairs])
+    assert len(rows.pairs) > 2 * groups
+    losses = []
+    for first in range(0, groups, at_once):
+        here = (of_group >= first) & (of_group < first + at_once)
+        some = replace(rows, pairs=rows.pairs[here], grades=rows.grades[here])
+        losses.append(ranking_by_hand(some, z, 7.0))
+    assert float(loss) == pytest.approx(np.mean(losses), rel=1e-5)
+    assert np.isfinite(gradient).all() and np.abs(gradient).max() > 0
 
 
 def test_ranking_that_is_right_costs_little_and_one_that_is_wrong_much() -> None:

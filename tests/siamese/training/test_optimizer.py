@@ -45,3 +45,30 @@ def test_a_longer_gradient_is_scaled_to_the_length(length, expected) -> None:
     optimizer.apply([tf.constant([3.0, 4.0]), tf.constant([12.0])], variables)
     means = np.concatenate([v.numpy() for v in optimizer.variables if "momentum" in v.path])
     np.testing.assert_allclose(means, np.array([3, 4, 12]) * 0.1 * expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("groups", "rate", "beta_2", "warmup"),
+    [
+        (64, 0.006, 0.998, 120),
+        (256, 0.012, 0.992, 30),
+        (1024, 0.024, 0.968, 8),
+        (16, 0.003, 0.9995, 480),
+        (64 * 64, 0.048, 0.9, 2),  # not 1 - 0.002 * 64
+        (64 << 20, 1.0, 0.9, 0),
+    ],
+)
+def test_settings_for_one_batch_are_scaled_to_another(groups, rate, beta_2, warmup) -> None:
+    settings = Optimizer(
+        learning_rate=0.006, beta_2=0.998, warmup_steps=120, clip_norm=1, scale_with_batch=64
+    ).at_batch(groups)
+    found = (settings.learning_rate, settings.beta_2, settings.warmup_steps, settings.clip_norm)
+    assert found == pytest.approx((rate, beta_2, warmup, 1))
+    assert settings.at_batch(7) == settings  # they are what holds
+    assert build_optimizer(settings, total_steps=10_000).beta_2 == pytest.approx(beta_2)
+
+
+def test_a_beta_2_that_is_low_already_stays() -> None:
+    settings = Optimizer(beta_2=0.8, scale_with_batch=64)
+    assert settings.at_batch(640).beta_2 == pytest.approx(0.8)
+    assert Optimizer(beta_2=0.8).at_batch(640).beta_2 == 0.8
