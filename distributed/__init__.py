@@ -12,7 +12,8 @@ Its rooms, from the top; each imports only from those below it, and from `siames
     encoding   bulk encoding on Ray Data
     audit      score the folds of an audit, a process each
     sweep      search settings with Ray Tune
-    training   train with Ray Train
+    training   train the encoder with Ray Train
+    keras      train any Keras model with Ray Train
     sharding   files -> shards with Ray Data
     cluster    connect, preflight, what nodes have, GPU memory; all that is not Ray's public API
 """

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from ray import tune
 
 from distributed.sweep.shared import Shared
-from distributed.training.launch import launch
+from distributed.keras.launch import launch
 from siamese.config.loading import explain, with_settings
 from siamese.config.recipe import Recipe
 from siamese.data.dataset import TrainingData
@@ -152,7 +152,7 @@ def _train(settings: dict[str, Any], shared: Shared, location: str) -> None:
         run = TrainingRun(shared.data, shared.pairs, location, recipe, prepared, execution)
         launch(run, _report)
         return
-    from distributed.training.worker import start_tensorflow
+    from distributed.keras.worker import start_tensorflow
     from siamese.training.loop import fit
 
     memory_mb = start_tensorflow(execution)

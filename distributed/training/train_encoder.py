@@ -92,6 +92,6 @@ class OnRay:
 
     def carry_out(self, run: TrainingRun, folder: RunFolder) -> None:
         """Start the workers, and wait for them. See `Place`."""
-        from distributed.training.launch import launch
+        from distributed.keras.launch import launch
 
         launch(run, print_evaluation)

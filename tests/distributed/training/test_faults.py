@@ -19,7 +19,7 @@ from faults import SAMPLE, SETTINGS, Running, chief, weights, workers
 from ray.cluster_utils import Cluster
 
 import distributed
-from distributed.training.tf_config import (
+from distributed.keras.tf_config import (
     TfConfig,
     _set_tf_config,
     _TfConfigBackend,
@@ -119,7 +119,7 @@ def test_a_port_that_is_taken_before_it_is_bound_costs_one_attempt(
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     with socket.create_server(("", 0)) as other_program:
         config = partial(_TakenPortConfig, [other_program.getsockname()[1]])
-        monkeypatch.setattr("distributed.training.tf_config.TfConfig", config)
+        monkeypatch.setattr("distributed.keras.tf_config.TfConfig", config)
         ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
         try:
             distributed.train(

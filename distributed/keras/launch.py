@@ -42,7 +42,7 @@ def launch(run: TrainingRun, report: Callable[[dict[str, Any]], None]) -> None:
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    from distributed.training.driver_link import Monitor
+    from distributed.keras.driver_link import Monitor
 
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     monitor: Any = Monitor.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
@@ -88,8 +88,8 @@ def _trainer(execution: Execution, config: dict[str, Any], storage: str) -> Any:
 
     from distributed.cluster.capacity import resources_of
     from distributed.cluster.ray_private import tensorflow_trainer
-    from distributed.training.tf_config import TfConfig
-    from distributed.training.worker import run_worker
+    from distributed.keras.tf_config import TfConfig
+    from distributed.keras.worker import run_worker
 
     least, most = execution.workers
     return tensorflow_trainer(
@@ -120,7 +120,7 @@ def _wait(
     """Wait for the workers; what went wrong, or nothing."""
     import ray
 
-    from distributed.training.driver_link import Follower
+    from distributed.keras.driver_link import Follower
 
     patience = max(_WAIT_FOR_NODES, 2 * execution.stall_seconds)
     follower = Follower(monitor, patience, report)

@@ -11,8 +11,8 @@ import ray.train
 import ray.train.collective
 
 from distributed.cluster.gpu_memory import cap_worker_memory
-from distributed.training.driver_link import Reporter
-from distributed.training.watchdog import Watchdog
+from distributed.keras.driver_link import Reporter
+from distributed.keras.watchdog import Watchdog
 from siamese.errors import FullDiskError, UserError, in_words, is_full
 from siamese.training.checkpoint import newest_checkpoint, step_of
 from siamese.training.context import LocalContext, Save

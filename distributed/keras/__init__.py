@@ -1,0 +1,1 @@
+"""Train any Keras model with Ray Train."""
