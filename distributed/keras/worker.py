@@ -14,7 +14,7 @@ from distributed.cluster.gpu_memory import cap_worker_memory
 from distributed.keras.driver_link import Reporter
 from distributed.keras.watchdog import Watchdog
 from siamese.errors import FullDiskError, UserError, in_words, is_full
-from siamese.training.checkpoint import newest_checkpoint, step_of
+from siamese.training.checkpoint import newest_checkpoint
 from siamese.training.context import LocalContext, Save
 from siamese.training.execution import Execution
 from siamese.training.gpu_memory import memory_note

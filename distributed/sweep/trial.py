@@ -11,8 +11,8 @@ import ray
 from pydantic import ValidationError
 from ray import tune
 
-from distributed.sweep.shared import Shared
 from distributed.keras.launch import launch
+from distributed.sweep.shared import Shared
 from siamese.config.loading import explain, with_settings
 from siamese.config.recipe import Recipe
 from siamese.data.dataset import TrainingData
@@ -20,8 +20,8 @@ from siamese.data.pair import Pair
 from siamese.data.shards import read_shards
 from siamese.errors import FullDiskError, RunError, UserError, in_words, is_full
 from siamese.storage.atomic import read_json, replacing_folder
+from siamese.storage.checkpoints import checkpoint_folders, folder_name
 from siamese.storage.ownership import owning
-from siamese.training.checkpoint import checkpoint_folders
 from siamese.training.context import LocalContext, Save
 from siamese.training.execution import Execution
 from siamese.training.initial_model import InitialModel
@@ -175,5 +175,5 @@ def _adopt(source: Path, folder: RunFolder) -> None:
     """Go on from a checkpoint that Ray Tune gives: the trial's last one, or a donor's."""
     step = read_json(source / "progress.json")["step"]
     with replacing_folder(folder.checkpoints) as beside:
-        shutil.copytree(source, beside / f"step-{step:08}")
+        shutil.copytree(source, beside / folder_name(step))
     folder.publish()

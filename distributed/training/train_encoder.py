@@ -8,10 +8,11 @@ from siamese.config.overrides import recipe_of
 from siamese.config.recipe import Recipe
 from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.errors import UserError
+from siamese.storage.run_folder import Existing
 from siamese.train_encoder import Material, parts_of, teachers_of, train_at
 from siamese.training.context import print_evaluation
 from siamese.training.execution import Execution, parse_workers
-from siamese.training.run_folder import Existing, RunFolder
+from siamese.training.run_folder import RunFolder
 from siamese.training.training_run import TrainingRun
 
 
