@@ -20,6 +20,11 @@ POLL_EVERY = 0.5
 SILENCE = 60.0
 
 
+def print_line(text: str) -> None:
+    """Print a line at once."""
+    print(text, flush=True)
+
+
 @ray.remote(num_cpus=0)
 class Monitor:
     """Keeps what the workers report until it is asked for. Lives on the node of the driver."""
@@ -27,6 +32,7 @@ class Monitor:
     def __init__(self) -> None:
         self._events: list[tuple[str, Any]] = []
         self._mistake: UserError | None = None
+        self._bug: tuple[bytes | None, str] | None = None
         self._attempts = 0
         self._copied_at = -math.inf
 
@@ -62,6 +68,18 @@ class Monitor:
         """Return the mistake, if there is one."""
         return self._mistake
 
+    def set_bug(self, error: bytes | None, traceback: str) -> None:
+        """Keep an error of the code that is trained with, pickled if it can be; likewise."""
+        self._bug = self._bug or (error, traceback)
+
+    def bug(self) -> tuple[bytes | None, str] | None:
+        """Return that error and its traceback, if there is one."""
+        return self._bug
+
+    def has_failed(self) -> bool:
+        """Say whether there is a mistake or such an error."""
+        return bool(self._mistake or self._bug)
+
 
 class Follower:
     """Shows what the workers report, while the driver waits: a context manager.
@@ -70,6 +88,7 @@ class Follower:
         monitor: the handle of a `Monitor`.
         patience: seconds without a report after which this process gets a SIGINT.
         report: is given each evaluation.
+        say: prints a line.
 
     Attributes:
         gave_up: whether it has come to that.
@@ -77,11 +96,16 @@ class Follower:
     """
 
     def __init__(
-        self, monitor: Any, patience: float, report: Callable[[dict[str, Any]], None]
+        self,
+        monitor: Any,
+        patience: float,
+        report: Callable[[dict[str, Any]], None],
+        say: Callable[[str], None] = print_line,
     ) -> None:
         self._monitor = monitor
         self._patience = patience
         self._report = report
+        self._say = say
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="follower", daemon=True)
         self._bar = ExitStack()
@@ -122,14 +146,13 @@ class Follower:
             self._last_report = self._last_notice = now
         elif now - self._last_notice > SILENCE:
             self._last_notice = now
-            print(
+            self._say(
                 f"no sign of life from the workers for {now - self._last_report:.0f} s: they hang, "
-                "or wait for nodes (`ray status` shows them)",
-                flush=True,
+                "or wait for nodes (`ray status` shows them)"
             )
         for kind, value in events:
             if kind == "line":
-                print(value, flush=True)
+                self._say(value)
             elif kind == "evaluation":
                 self._report(value)
             elif kind == "start":
@@ -183,7 +206,7 @@ class Reporter:
 
     def check(self) -> None:
         """Raise `RayError` if the monitor is gone, and so the driver."""
-        ray.get(self._monitor.mistake.remote(), timeout=60)
+        ray.get(self._monitor.has_failed.remote(), timeout=60)
 
     def heartbeat(self) -> None:
         """Report now and then that the worker makes progress."""

@@ -3,16 +3,14 @@
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import contextmanager, suppress
+from pickle import PicklingError
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NoReturn
 
 from distributed.cluster.signals import keeping
-from siamese.errors import RunError
-from siamese.storage.filesystem import absolute
+from siamese.errors import RunError, UserError
 from siamese.training.execution import Execution
-from siamese.training.training_run import TrainingRun
 
 # Ray Train's own settings, unless the user has set them. Lost workers are noticed within a second.
 # Just after a node is lost Ray still counts on it, and waits so long before it asks again.
@@ -28,26 +26,35 @@ _RAY_TRAIN = {
 _WAIT_FOR_NODES = 1200
 
 
-def launch(run: TrainingRun, report: Callable[[dict[str, Any]], None]) -> None:
-    """Run the workers until the run has ended; lost ones are replaced, and go on.
+def launch(
+    train: Callable[[Any], None],
+    execution: Execution,
+    report: Callable[[dict[str, Any]], None],
+    say: Callable[[str], None] | None = None,
+) -> None:
+    """Run the workers until all have ended; lost ones are replaced, and go on.
 
     Args:
-        run: what they share.
-        report: is given each evaluation.
+        train: what each of them runs: it is given a `distributed.keras.worker.Worker`, and goes on
+            from the newest checkpoint, if there is one. It is pickled (with cloudpickle), and
+            unpickled only when TensorFlow has been set up.
+        execution: how many, and of what.
+        report: is given what the first worker reports.
+        say: prints a line; None: `print`.
 
     Raises:
         UserError: a worker met a user's mistake.
         RunError: workers failed more often than they may.
+        Exception: any that `train` raised and would raise again, with the worker's traceback.
     """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    from distributed.keras.driver_link import Monitor
+    from distributed.keras.driver_link import Monitor, print_line
 
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     monitor: Any = Monitor.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
-    shared = ray.put(replace(run, data=absolute(run.data), folder=absolute(run.folder)))
-    execution = run.execution
+    config = {"train": [_shared(train)], "execution": execution, "monitor": monitor}
     settings = {
         **_RAY_TRAIN,
         "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": str(execution.stall_seconds),
@@ -58,16 +65,50 @@ def launch(run: TrainingRun, report: Callable[[dict[str, Any]], None]) -> None:
         _unless_set(settings),
         keeping(signal.SIGINT),
     ):
-        trainer = _trainer(execution, {"run": [shared], "monitor": monitor}, storage)
-        problem = _wait(trainer, monitor, execution, report)
+        trainer = _trainer(execution, config, storage)
+        problem = _wait(trainer, monitor, execution, report, say or print_line)
     try:
-        mistake = ray.get(monitor.mistake.remote(), timeout=30)
+        mistake, bug = ray.get([monitor.mistake.remote(), monitor.bug.remote()], timeout=30)
     except ray.exceptions.RayError:
-        mistake = None  # lost, and with it what it knew
+        mistake = bug = None  # lost, and with it what it knew
     if mistake:
         raise mistake
+    if bug:
+        _raise_again(*bug)
     if problem:
         raise RunError(f"{problem}\nContinue with --resume once the cause is fixed.")
+
+
+def _shared(train: Callable[[Any], None]) -> Any:
+    """Put a function where all workers get it from."""
+    import ray
+
+    try:
+        return ray.put(train)
+    except (TypeError, AttributeError, PicklingError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"what the workers are to run cannot be sent to them ({reason}). Build models, and "
+            "open files and connections, inside of the function."
+        ) from None
+
+
+class _WorkerTraceback(Exception):  # noqa: N818
+    """Shows where in a worker an error was raised, as its cause."""
+
+    def __str__(self) -> str:
+        return f'\n"""\n{self.args[0]}"""'
+
+
+def _raise_again(pickled: bytes | None, traceback: str) -> NoReturn:
+    """Raise an error of a worker's here."""
+    import ray
+
+    error: BaseException = RunError(f"a worker failed:\n{traceback}")
+    if pickled is not None:
+        with suppress(Exception):  # a class that this process cannot import, or make again
+            error = ray.cloudpickle.loads(pickled)
+    raise error from _WorkerTraceback(traceback)
 
 
 @contextmanager
@@ -116,6 +157,7 @@ def _wait(
     monitor: Any,
     execution: Execution,
     report: Callable[[dict[str, Any]], None],
+    say: Callable[[str], None],
 ) -> str:
     """Wait for the workers; what went wrong, or nothing."""
     import ray
@@ -123,7 +165,7 @@ def _wait(
     from distributed.keras.driver_link import Follower
 
     patience = max(_WAIT_FOR_NODES, 2 * execution.stall_seconds)
-    follower = Follower(monitor, patience, report)
+    follower = Follower(monitor, patience, report, say)
     gone = f"there were not enough nodes for the workers for {_WAIT_FOR_NODES // 60} minutes."
     try:
         with follower:

@@ -1,9 +1,11 @@
 """One worker of a run under Ray Train."""
 
 import os
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import ray
@@ -14,41 +16,39 @@ from distributed.cluster.gpu_memory import cap_worker_memory
 from distributed.keras.driver_link import Reporter
 from distributed.keras.watchdog import Watchdog
 from siamese.errors import FullDiskError, UserError, in_words, is_full
-from siamese.training.checkpoint import newest_checkpoint
-from siamese.training.context import LocalContext, Save
 from siamese.training.execution import Execution
 from siamese.training.gpu_memory import memory_note
-from siamese.training.run_folder import RunFolder
-from siamese.training.training_run import TrainingRun
 
 if TYPE_CHECKING:
     from siamese.encoder.keras_tf import tf
 
 
-class RayContext(LocalContext):
-    """Runs a worker of Ray Train's. The first one writes the run folder; all of them read it.
+class Worker:
+    """A worker of Ray Train's: a `distributed.keras.process.Process`.
 
     Args:
-        run: the run folder.
         execution: how the run is carried out.
         memory_mb: the cap in force.
-        reporter: reports to the driver.
+        monitor: the handle of a `Monitor`.
+        reporter: reports to it.
         watchdog: ends this process when it makes no progress.
     """
 
     def __init__(
         self,
-        run: RunFolder,
         execution: Execution,
         memory_mb: int | None,
+        monitor: Any,
         reporter: Reporter,
         watchdog: Watchdog,
     ) -> None:
-        super().__init__(run, execution, memory_mb)
         place = ray.train.get_context()
         self.rank = place.get_world_rank()
         self.world_size = place.get_world_size()
         self.strategy = _strategy(self.world_size, execution.gpus_per_worker)
+        self.execution = execution
+        self.memory_mb = memory_mb
+        self._monitor = monitor
         self._reporter = reporter
         self._watchdog = watchdog
 
@@ -67,44 +67,52 @@ class RayContext(LocalContext):
         self._watchdog.heartbeat()
         self._reporter.heartbeat()
 
-    def checkpoint(self, step: int, save: Save, save_best: Save | None = None) -> None:
-        """Let the first worker write it if the driver lives: a resumed run may have begun."""
-        if self.rank == 0:
-            self._reporter.check()
-            super().checkpoint(step, save, save_best)
-        self.heartbeat()
+    def copied(self) -> None:
+        """Report to the watchdog and, for the others who wait meanwhile, the driver."""
+        self._watchdog.heartbeat()
+        self._reporter.copied()
 
-    def report(self, evaluation: dict[str, Any]) -> None:
-        """Report to the driver, and to Ray Train's callbacks."""
-        if self.rank == 0:
-            self._reporter.evaluation(evaluation)
-        ray.train.report(evaluation)
-        self.heartbeat()
+    def begin(self, step: int | None) -> None:
+        """Say on how many workers training begins, where, and for which time."""
+        attempt = ray.get(self._monitor.begin.remote())
+        where = "from the start" if step is None else f"from step {step:,}"
+        again = f" (attempt {attempt})" if attempt > 1 else ""
+        workers = f"{self.world_size} worker{'s' * (self.world_size > 1)}"
+        self.say(f"training on {workers} {where}{again}")
+        note = memory_note(self.execution.gpu_memory_mb, self.memory_mb)
+        if attempt == 1 and note:
+            self.say(note)
 
-    def latest_checkpoint(self) -> Path | None:
-        """Find the newest one that is whole to the first worker."""
-        newest = None if self.rank else super().latest_checkpoint()
-        name = ray.train.collective.broadcast_from_rank_zero(newest.name if newest else None)
-        return self.run.checkpoints / name if name else None
+    def check_driver(self) -> None:
+        """Raise `RayError` if the driver is gone: a resumed run may have begun."""
+        self._reporter.check()
+
+    def report(self, figures: dict[str, Any]) -> None:
+        """Report to the driver."""
+        self._reporter.evaluation(figures)
 
     def say(self, text: str) -> None:
         """Have a line printed by the driver."""
         self._reporter.line(text)
+
+    def from_first(self, value: Any) -> Any:
+        """Return the first worker's value in all of them."""
+        return ray.train.collective.broadcast_from_rank_zero(value)
 
 
 def run_worker(config: dict[str, Any]) -> None:
     """Train, together with the other workers: what Ray Train runs in each.
 
     Args:
-        config: `run`, a list with the reference of a `TrainingRun`; `monitor`, the handle of a
-            `Monitor`.
+        config: `train`, a list with the reference of a function that takes a `Worker`;
+            `execution`, how the run is carried out; `monitor`, the handle of a `Monitor`.
     """
     monitor = config["monitor"]
-    if ray.get(monitor.mistake.remote()):
-        return  # started again after a user's mistake: nothing would change
-    run: TrainingRun = ray.get(config["run"][0])
+    if ray.get(monitor.has_failed.remote()):
+        return  # started again after a mistake: nothing would change
+    execution: Execution = config["execution"]
     rank = ray.train.get_context().get_world_rank()
-    stall_seconds = run.execution.stall_seconds
+    stall_seconds = execution.stall_seconds
     reporter = Reporter(monitor, stall_seconds)
     watchdog = Watchdog(
         stall_seconds,
@@ -112,17 +120,55 @@ def run_worker(config: dict[str, Any]) -> None:
         lambda: ray.get(monitor.seconds_since_copied.remote(), timeout=5) < stall_seconds,
     )
     try:
-        _train(run, reporter, watchdog, monitor)
+        memory_mb = start_tensorflow(execution)
+        watchdog.heartbeat()
+        # Only now: to unpickle a user's function imports what it uses.
+        train: Callable[[Worker], None] = ray.get(config["train"][0])
+        train(Worker(execution, memory_mb, monitor, reporter, watchdog))
     except UserError as error:
         ray.get(monitor.set_mistake.remote(error))
         raise
     except Exception as error:
         if is_full(error):
             ray.get(monitor.set_mistake.remote(FullDiskError(in_words(error))))
+        elif _is_of_the_code(error):
+            ray.get(monitor.set_bug.remote(*_packed(error)))
         ray.get(monitor.report.remote("line", f"worker {rank}: {_described(error)}"))
         raise
     finally:
         watchdog.stop()
+
+
+def _is_of_the_code(error: Exception) -> bool:
+    """Say whether it is the code that fails, and would fail again, and not the machines.
+
+    Workers whose peer is gone raise some error of TensorFlow's. Of these, only what TensorFlow
+    says of the code's own graph counts, and not what a peer's failure is passed on as.
+    """
+    from siamese.encoder.keras_tf import tf
+
+    if isinstance(error, tf.errors.InvalidArgumentError | tf.errors.UnimplementedError):
+        return "ollective" not in str(error)
+    machines = (OSError, MemoryError, tf.errors.OpError)
+    return not isinstance(error, machines) and not type(error).__module__.startswith("ray.")
+
+
+def _packed(error: Exception) -> tuple[bytes | None, str]:
+    """Return an error for another process, or None if it does not pickle; and its traceback."""
+    text = "".join(traceback.format_exception(type(error), error, _own_frames(error)))
+    try:
+        return ray.cloudpickle.dumps(error), text
+    except Exception:  # whatever the error holds
+        return None, text
+
+
+def _own_frames(error: Exception) -> TracebackType | None:
+    """Return an error's traceback without the frames of this room before the user's."""
+    here = Path(__file__).parent
+    frames = error.__traceback__
+    while frames and Path(frames.tb_frame.f_code.co_filename).parent == here and frames.tb_next:
+        frames = frames.tb_next
+    return frames
 
 
 def _described(error: Exception) -> str:
@@ -132,29 +178,6 @@ def _described(error: Exception) -> str:
         return "another worker is gone"
     lines = str(error).strip().splitlines()
     return f"failed with {type(error).__name__}: {lines[0] if lines else ''}"
-
-
-def _train(run: TrainingRun, reporter: Reporter, watchdog: Watchdog, monitor: Any) -> None:
-    memory_mb = start_tensorflow(run.execution)
-    watchdog.heartbeat()
-
-    from siamese.data.shards import read_shards
-    from siamese.training.loop import fit
-    from siamese.training.teaching import Teaching
-
-    def copied() -> None:
-        watchdog.heartbeat()
-        reporter.copied()
-
-    folder = RunFolder.open(run.folder, copied)
-    context = RayContext(folder, run.execution, memory_mb, reporter, watchdog)
-    watchdog.heartbeat()
-    if context.rank == 0:
-        _report_start(context, ray.get(monitor.begin.remote()), reporter)
-    groups, _ = read_shards(run.data, verify=False)  # the driver has
-    watchdog.heartbeat()
-    teacher = Teaching(run.teachers) if run.teachers else None
-    fit(context, run.recipe, groups, run.pairs, run.prepared, run.parts, teacher)
 
 
 def start_tensorflow(execution: Execution) -> int | None:
@@ -189,13 +212,3 @@ def _strategy(world_size: int, gpus: float) -> "tf.distribute.Strategy":
         implementation=kind.RING if shared or not gpus else kind.AUTO
     )
     return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
-
-
-def _report_start(context: RayContext, attempt: int, reporter: Reporter) -> None:
-    checkpoint = newest_checkpoint(context.run.checkpoints, say=lambda text: None)
-    where = f"from step {step_of(checkpoint):,}" if checkpoint else "from the start"
-    again = f" (attempt {attempt})" if attempt > 1 else ""
-    workers = f"{context.world_size} worker{'s' * (context.world_size > 1)}"
-    reporter.line(f"training on {workers} {where}{again}")
-    if attempt == 1 and (note := memory_note(context.execution.gpu_memory_mb, context.memory_mb)):
-        reporter.line(note)

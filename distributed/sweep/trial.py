@@ -11,8 +11,8 @@ import ray
 from pydantic import ValidationError
 from ray import tune
 
-from distributed.keras.launch import launch
 from distributed.sweep.shared import Shared
+from distributed.training.launch import launch_run
 from siamese.config.loading import explain, with_settings
 from siamese.config.recipe import Recipe
 from siamese.data.dataset import TrainingData
@@ -150,7 +150,7 @@ def _train(settings: dict[str, Any], shared: Shared, location: str) -> None:
     execution = shared.execution
     if execution.workers[1]:
         run = TrainingRun(shared.data, shared.pairs, location, recipe, prepared, execution)
-        launch(run, _report)
+        launch_run(run, _report)
         return
     from distributed.keras.worker import start_tensorflow
     from siamese.training.loop import fit

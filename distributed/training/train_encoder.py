@@ -93,6 +93,6 @@ class OnRay:
 
     def carry_out(self, run: TrainingRun, folder: RunFolder) -> None:
         """Start the workers, and wait for them. See `Place`."""
-        from distributed.keras.launch import launch
+        from distributed.training.launch import launch_run
 
-        launch(run, print_evaluation)
+        launch_run(run, print_evaluation)
