@@ -63,7 +63,8 @@ class Result:
         """
         if self.checkpoint is None:
             raise UserError(f"{self.run}: has no checkpoint yet.")
-        checkpoint = _open(self.run).checkpoints / self.checkpoint
+        folder = _open(self.run)  # of a run at a URI, a copy that goes with it
+        checkpoint = folder.checkpoints / self.checkpoint
         at = check_checkpoint(checkpoint, Progress)
         load_variables(checkpoint, variables_of(owners))
         return State(at.step, at.values)

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from siamese.errors import RunError, UserError
-from siamese.storage.run_folder import Existing
 from siamese.training.execution import Execution, check_execution, parse_workers
 
 if TYPE_CHECKING:
     from distributed.keras.process import Process
     from distributed.keras.result import Result
     from distributed.keras.run_folder import RunFolder
+    from siamese.storage.run_folder import Existing
 
 # Fields of `Execution` that are of no use here.
 _OTHERS = {"workers", "checkpoint_steps", "trackers"}
@@ -61,7 +61,7 @@ class KerasTrainer:
         *,
         read: Sequence[str | Path] = (),
         workers: int | str | tuple[int, int] = 1,
-        existing: Existing = "refuse",
+        existing: "Existing" = "refuse",
         **options: Any,
     ) -> None:
         if unknown := sorted(options.keys() - _OPTIONS):

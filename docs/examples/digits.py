@@ -23,15 +23,13 @@ def train(context, steps):
         hidden = keras.layers.Dense(64, "relu")(keras.layers.Rescaling(1 / 16)(pixels))
         to_digits = keras.layers.Dense(10)
         model = keras.Model(pixels, to_digits(hidden))
-        trained = keras.Model([pixels, noise], to_digits(RowDropout(0.2, salt=1)(hidden, noise)))
+        noisy = keras.Model([pixels, noise], to_digits(RowDropout(0.2, salt=1)(hidden, noise)))
         optimizer = keras.optimizers.Adam(0.003)
         optimizer.build(model.trainable_variables)
 
     def step_of_worker(images, labels, noise):
         with tf.GradientTape() as tape:
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                labels, trained([images, noise])
-            )
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, noisy([images, noise]))
             loss = tf.reduce_sum(losses) / BATCH  # optimizer.apply adds up the workers' gradients
         optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
         return loss
@@ -59,5 +57,4 @@ if __name__ == "__main__":
     parser.add_argument("--existing", default="refuse")
     parser.add_argument("--steps", type=int, default=300)
     given = vars(parser.parse_args())
-    result = KerasTrainer(train, config={"steps": given.pop("steps")}, **given).fit()
-    print(f"{result.run}/checkpoints/{result.checkpoint}: {result.report['accuracy']:.1%} right")
+    print(KerasTrainer(train, config={"steps": given.pop("steps")}, **given).fit().report)
