@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from ray import tune
 
 from distributed.sweep.shared import Shared
-from distributed.training.launch import launch_run
+from distributed.training.launch_run import launch_run
 from siamese.config.loading import explain, with_settings
 from siamese.config.recipe import Recipe
 from siamese.data.dataset import TrainingData

@@ -93,6 +93,6 @@ class OnRay:
 
     def carry_out(self, run: TrainingRun, folder: RunFolder) -> None:
         """Start the workers, and wait for them. See `Place`."""
-        from distributed.training.launch import launch_run
+        from distributed.training.launch_run import launch_run
 
         launch_run(run, print_evaluation)

@@ -21,7 +21,7 @@ def launch_run(run: TrainingRun, report: Callable[[dict[str, Any]], None]) -> No
         UserError: a worker met a user's mistake.
         RunError: workers failed more often than they may.
     """
-    from distributed.training.worker import train_worker
+    from distributed.training.ray_context import train_worker
 
     shared = replace(run, data=absolute(run.data), folder=absolute(run.folder))
     launch(partial(train_worker, shared), run.execution, report)
