@@ -2,10 +2,11 @@
 
 import inspect
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +20,17 @@ if TYPE_CHECKING:
     from distributed.keras.run_folder import RunFolder
     from siamese.storage.run_folder import Existing
 
-# Fields of `Execution` that are of no use here.
-_OTHERS = {"workers", "checkpoint_steps", "trackers"}
-_OPTIONS = sorted({field.name for field in fields(Execution)} - _OTHERS)
+# Fields of `Execution` that may be given as options: what each of them is, and the least and the
+# most that it may be.
+_OPTIONS: dict[str, tuple[type, float, float]] = {
+    "cpus_per_worker": (float, 0.1, math.inf),
+    "gpu_memory_mb": (int, 1, math.inf),
+    "gpus_per_worker": (float, 0, 1),
+    "keep_checkpoints": (int, 1, math.inf),
+    "max_failures": (int, 0, math.inf),
+    "stall_seconds": (float, 1, math.inf),
+    "verbose": (bool, 0, 1),
+}
 
 
 class KerasTrainer:
@@ -64,8 +73,8 @@ class KerasTrainer:
         existing: "Existing" = "refuse",
         **options: Any,
     ) -> None:
-        if unknown := sorted(options.keys() - _OPTIONS):
-            raise UserError(f"no option {unknown[0]}. There are: {', '.join(_OPTIONS)}.")
+        for name, value in options.items():
+            _check_option(name, value)
         if existing not in ("refuse", "resume", "fresh"):
             raise UserError(f'existing="{existing}": give "refuse", "resume" or "fresh".')
         self._config = _checked_config(train, config or {})
@@ -163,6 +172,20 @@ def _call(
     train(context, **config)
     if process.rank == 0:
         folder.publish()  # what was reported after the last checkpoint
+
+
+def _check_option(name: str, value: Any) -> None:
+    """Refuse an option that there is not, or a value that it cannot have."""
+    if name not in _OPTIONS:
+        raise UserError(f"no option {name}. There are: {', '.join(_OPTIONS)}.")
+    kind, least, most = _OPTIONS[name]
+    if name == "gpu_memory_mb" and value is None:
+        return
+    is_kind = isinstance(value, (int, float) if kind is float else kind)
+    if not is_kind or isinstance(value, bool) != (kind is bool) or not least <= value <= most:
+        number = {float: "a number", int: "a whole number", bool: "True or False"}[kind]
+        limits = f" from {least:g} to {most:g}" if most < math.inf else f" of {least:g} or more"
+        raise UserError(f"{name}={value!r}: give {number}{'' if kind is bool else limits}.")
 
 
 def _checked_config(train: "Callable[..., Any]", config: Mapping[str, Any]) -> dict[str, Any]:
