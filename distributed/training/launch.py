@@ -11,7 +11,7 @@ from typing import Any
 from distributed.cluster.signals import keeping
 from siamese.errors import RunError
 from siamese.storage.filesystem import absolute
-from siamese.training.execution import Execution
+from siamese.training.execution import Execution, fitting_counts
 from siamese.training.training_run import TrainingRun
 
 # Ray Train's own settings, unless the user has set them. Lost workers are noticed within a second.
@@ -58,7 +58,7 @@ def launch(run: TrainingRun, report: Callable[[dict[str, Any]], None]) -> None:
         _unless_set(settings),
         keeping(signal.SIGINT),
     ):
-        trainer = _trainer(execution, {"run": [shared], "monitor": monitor}, storage)
+        trainer = _trainer(run, {"run": [shared], "monitor": monitor}, storage)
         problem = _wait(trainer, monitor, execution, report)
     try:
         mistake = ray.get(monitor.mistake.remote(), timeout=30)
@@ -82,24 +82,29 @@ def _unless_set(settings: Mapping[str, str]) -> Iterator[None]:
             os.environ.pop(name, None)
 
 
-def _trainer(execution: Execution, config: dict[str, Any], storage: str) -> Any:
+def _trainer(run: TrainingRun, config: dict[str, Any], storage: str) -> Any:
     """Make the trainer of Ray's whose workers call `run_worker(config)`."""
     from ray.train import FailureConfig, RunConfig, ScalingConfig
 
     from distributed.cluster.capacity import resources_of
     from distributed.cluster.ray_private import tensorflow_trainer
+    from distributed.training.growth import Growth
     from distributed.training.tf_config import TfConfig
     from distributed.training.worker import run_worker
 
+    execution = run.execution
     least, most = execution.workers
+    need = resources_of(execution)
+    counts = fitting_counts(run.recipe, execution.workers)
     return tensorflow_trainer(
         TfConfig(),
         run_worker,
+        Growth(config["monitor"], need, counts) if least < most else None,
         train_loop_config=config,
         scaling_config=ScalingConfig(
             num_workers=least if least == most else (least, most),  # type: ignore[arg-type]
             use_gpu=execution.gpus_per_worker > 0,
-            resources_per_worker=resources_of(execution),
+            resources_per_worker=need,
         ),
         run_config=RunConfig(
             storage_path=storage,

@@ -1,6 +1,7 @@
 """One worker of a run under Ray Train."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import ray.train
 import ray.train.collective
 
 from distributed.cluster.gpu_memory import cap_worker_memory
-from distributed.training.driver_link import Reporter
+from distributed.training.driver_link import POLL_EVERY, Reporter
 from distributed.training.watchdog import Watchdog
 from siamese.errors import FullDiskError, UserError, in_words, is_full
 from siamese.training.checkpoint import newest_checkpoint, step_of
@@ -73,6 +74,23 @@ class RayContext(LocalContext):
             self._reporter.check()
             super().checkpoint(step, save, save_best)
         self.heartbeat()
+
+    def safe_point(self, step: int) -> None:
+        """Wait to be started again if there is room for more workers: see `Growth`.
+
+        The first worker does; the others wait for it, at the latest where the next step ends.
+        """
+        if self.rank or self.world_size == self.execution.workers[1]:
+            return
+        room = self._reporter.room()
+        if not room:
+            return
+        now = _workers(self.world_size)
+        self.say(f"growing from {now} to {room} at step {step:,}")
+        while self._reporter.room():
+            self.heartbeat()
+            time.sleep(POLL_EVERY)
+        self.say(f"the room for more workers is gone: going on with {now}")
 
     def report(self, evaluation: dict[str, Any]) -> None:
         """Report to the driver, and to Ray Train's callbacks."""
@@ -195,7 +213,10 @@ def _report_start(context: RayContext, attempt: int, reporter: Reporter) -> None
     checkpoint = newest_checkpoint(context.run.checkpoints, say=lambda text: None)
     where = f"from step {step_of(checkpoint):,}" if checkpoint else "from the start"
     again = f" (attempt {attempt})" if attempt > 1 else ""
-    workers = f"{context.world_size} worker{'s' * (context.world_size > 1)}"
-    reporter.line(f"training on {workers} {where}{again}")
+    reporter.line(f"training on {_workers(context.world_size)} {where}{again}")
     if attempt == 1 and (note := memory_note(context.execution.gpu_memory_mb, context.memory_mb)):
         reporter.line(note)
+
+
+def _workers(count: int) -> str:
+    return f"{count} worker{'s' * (count > 1)}"
