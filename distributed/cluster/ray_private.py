@@ -140,7 +140,12 @@ def hush_lost_nodes() -> None:
 # --- Ray Train
 
 
-def tensorflow_trainer(backend_config: Any, train_loop: Callable[..., None], **options: Any) -> Any:
+def tensorflow_trainer(
+    backend_config: Any,
+    train_loop: Callable[..., None],
+    growth: Any = None,
+    **options: Any,
+) -> Any:
     """Make a `ray.train.tensorflow.TensorflowTrainer` without importing TensorFlow here.
 
     Both its public module and its constructor import TensorFlow, for a default that is not used
@@ -149,6 +154,7 @@ def tensorflow_trainer(backend_config: Any, train_loop: Callable[..., None], **o
     Args:
         backend_config: how the workers are set up, in the place of Ray's `TensorflowConfig`.
         train_loop: what every worker runs.
+        growth: of an elastic run (`distributed.keras.growth.Growth`); see `elastic_policy`.
         options: as of `TensorflowTrainer`.
     """
     from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
@@ -158,7 +164,39 @@ def tensorflow_trainer(backend_config: Any, train_loop: Callable[..., None], **o
         def __init__(self) -> None:
             DataParallelTrainer.__init__(self, train_loop, backend_config=backend_config, **options)
 
+        def _initialize_and_run_controller(self, **parts: Any) -> Any:
+            if growth:
+                parts["scaling_policy"] = elastic_policy(self.scaling_config, growth)
+            return super()._initialize_and_run_controller(**parts)
+
     return Trainer()
+
+
+def elastic_policy(scaling_config: Any, growth: Any) -> Any:
+    """Make the policy by which Ray Train's controller chooses the number of workers.
+
+    Ray's own ends the workers of an elastic run as soon as it sees room for more, wherever they
+    are: the steps since their last checkpoint are taken twice. And it knows no numbers between the
+    least and the most that do not suit. Without it: `create_scaling_policy`, with these flaws.
+
+    Args:
+        scaling_config: of the trainer.
+        growth: has `fitting` and `larger`, as `distributed.keras.growth.Growth`.
+    """
+    from ray.train.v2._internal.execution.scaling_policy import ElasticScalingPolicy, NoopDecision
+
+    class Policy(ElasticScalingPolicy):
+        def _count_possible_workers(self, reserved_resources: Any) -> int:
+            return growth.fitting(super()._count_possible_workers(reserved_resources))
+
+        def make_decision_for_running_worker_group(
+            self, worker_group_state: Any, worker_group_status: Any
+        ) -> Any:
+            self._maybe_send_resource_request()  # of an autoscaler
+            workers = growth.larger(worker_group_state.num_workers)
+            return self._get_resize_decision(workers) if workers else NoopDecision()
+
+    return Policy(scaling_config)
 
 
 # --- Ray Jobs

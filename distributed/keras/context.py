@@ -189,6 +189,7 @@ class Context:
             self._folder.write_checkpoint(step, fill)
             self._folder.keep_checkpoints(self._process.execution.keep_checkpoints)
         self.heartbeat()
+        self._process.safe_point(step)
 
     def progress(self, what: str, total: int, unit: str) -> AbstractContextManager[Advance]:
         """Show how far some work is, where the run was started.

@@ -35,6 +35,8 @@ class Monitor:
         self._bug: tuple[bytes | None, str] | None = None
         self._attempts = 0
         self._copied_at = -math.inf
+        self._room = 0
+        self._waiting = self._grows = False
 
     def report(self, kind: str, value: Any = None) -> None:
         """Keep an event.
@@ -56,9 +58,34 @@ class Monitor:
         return time.monotonic() - self._copied_at
 
     def begin(self) -> int:
-        """Count an attempt of the workers to run; the number of attempts."""
-        self._attempts += 1
+        """Count an attempt of the workers to run; the number of attempts, growing left out."""
+        self._attempts += not self._grows
+        self._grows = False
         return self._attempts
+
+    def offer(self, workers: int) -> bool:
+        """Note how many workers there is room for.
+
+        Args:
+            workers: more than run; 0: there is no room for more.
+
+        Returns:
+            Whether those that run wait for it: they are then to be started again.
+        """
+        self._room = workers
+        grows = self._waiting and workers > 0
+        self._waiting = False  # until they ask again
+        self._grows |= grows
+        return grows
+
+    def wait_for_more(self) -> int:
+        """Note that the workers wait to be started again with more, if there is room for more.
+
+        Returns:
+            How many there is room for; 0: go on.
+        """
+        self._waiting = self._room > 0
+        return self._room
 
     def set_mistake(self, error: UserError) -> None:
         """Keep a user's mistake: to start again would not fix it."""
@@ -203,6 +230,11 @@ class Reporter:
     def _send_units(self) -> None:
         self._monitor.report.remote("advance", (self._units, self._note))
         self._units, self._sent = 0, time.monotonic()
+
+    def room(self) -> int:
+        """Ask whether the workers are to wait to be started again: as how many, or 0."""
+        room: int = ray.get(self._monitor.wait_for_more.remote(), timeout=60)
+        return room
 
     def check(self) -> None:
         """Raise `RayError` if the monitor is gone, and so the driver."""

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pickle import PicklingError
 from tempfile import TemporaryDirectory
@@ -31,6 +31,7 @@ def launch(
     execution: Execution,
     report: Callable[[dict[str, Any]], None],
     say: Callable[[str], None] | None = None,
+    counts: Sequence[int] | None = None,
 ) -> None:
     """Run the workers until all have ended; lost ones are replaced, and go on.
 
@@ -41,6 +42,8 @@ def launch(
         execution: how many, and of what.
         report: is given what the first worker reports.
         say: prints a line; None: `print`.
+        counts: the numbers of workers that an elastic run may have; None: all between the least and
+            the most.
 
     Raises:
         UserError: a worker met a user's mistake.
@@ -65,7 +68,7 @@ def launch(
         _unless_set(settings),
         keeping(signal.SIGINT),
     ):
-        trainer = _trainer(execution, config, storage)
+        trainer = _trainer(execution, config, storage, counts)
         problem = _wait(trainer, monitor, execution, report, say or print_line)
     try:
         mistake, bug = ray.get([monitor.mistake.remote(), monitor.bug.remote()], timeout=30)
@@ -123,24 +126,29 @@ def _unless_set(settings: Mapping[str, str]) -> Iterator[None]:
             os.environ.pop(name, None)
 
 
-def _trainer(execution: Execution, config: dict[str, Any], storage: str) -> Any:
+def _trainer(
+    execution: Execution, config: dict[str, Any], storage: str, counts: Sequence[int] | None
+) -> Any:
     """Make the trainer of Ray's whose workers call `run_worker(config)`."""
     from ray.train import FailureConfig, RunConfig, ScalingConfig
 
     from distributed.cluster.capacity import resources_of
     from distributed.cluster.ray_private import tensorflow_trainer
+    from distributed.keras.growth import Growth
     from distributed.keras.tf_config import TfConfig
     from distributed.keras.worker import run_worker
 
     least, most = execution.workers
+    need = resources_of(execution)
     return tensorflow_trainer(
         TfConfig(),
         run_worker,
+        Growth(config["monitor"], need, counts or range(least, most + 1)) if least < most else None,
         train_loop_config=config,
         scaling_config=ScalingConfig(
             num_workers=least if least == most else (least, most),  # type: ignore[arg-type]
             use_gpu=execution.gpus_per_worker > 0,
-            resources_per_worker=resources_of(execution),
+            resources_per_worker=need,
         ),
         run_config=RunConfig(
             storage_path=storage,

@@ -47,6 +47,12 @@ class Process(Protocol):
             step: of the checkpoint that it goes on from; None: there is none.
         """
 
+    def safe_point(self, step: int) -> None:
+        """Say that all that was trained so far is in a checkpoint; called by all together.
+
+        To start all again here, with more workers, costs no step.
+        """
+
     def check_driver(self) -> None:
         """Raise an error if the process that started the run is gone, and so this one unwanted."""
 
@@ -102,6 +108,9 @@ class ThisProcess:
         """Say where training begins if it goes on."""
         if step is not None:
             self.say(f"training from step {step:,}")
+
+    def safe_point(self, step: int) -> None:
+        """Do nothing: nobody starts this process again."""
 
     def check_driver(self) -> None:
         """Do nothing: this process has started the run."""

@@ -1,6 +1,7 @@
 """One worker of a run under Ray Train."""
 
 import os
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import ray.train
 import ray.train.collective
 
 from distributed.cluster.gpu_memory import cap_worker_memory
-from distributed.keras.driver_link import Reporter
+from distributed.keras.driver_link import POLL_EVERY, Reporter
 from distributed.keras.watchdog import Watchdog
 from siamese.errors import FullDiskError, UserError, in_words, is_full
 from siamese.training.execution import Execution
@@ -77,11 +78,27 @@ class Worker:
         attempt = ray.get(self._monitor.begin.remote())
         where = "from the start" if step is None else f"from step {step:,}"
         again = f" (attempt {attempt})" if attempt > 1 else ""
-        workers = f"{self.world_size} worker{'s' * (self.world_size > 1)}"
-        self.say(f"training on {workers} {where}{again}")
+        self.say(f"training on {_workers(self.world_size)} {where}{again}")
         note = memory_note(self.execution.gpu_memory_mb, self.memory_mb)
         if attempt == 1 and note:
             self.say(note)
+
+    def safe_point(self, step: int) -> None:
+        """Wait to be started again if there is room for more workers: see `Growth`.
+
+        The first worker does; the others wait for it, at the latest where the next step ends.
+        """
+        if self.rank or self.world_size == self.execution.workers[1]:
+            return
+        room = self._reporter.room()
+        if not room:
+            return
+        now = _workers(self.world_size)
+        self.say(f"growing from {now} to {room} at step {step:,}")
+        while self._reporter.room():
+            self.heartbeat()
+            time.sleep(POLL_EVERY)
+        self.say(f"the room for more workers is gone: going on with {now}")
 
     def check_driver(self) -> None:
         """Raise `RayError` if the driver is gone: a resumed run may have begun."""
@@ -212,3 +229,7 @@ def _strategy(world_size: int, gpus: float) -> "tf.distribute.Strategy":
         implementation=kind.RING if shared or not gpus else kind.AUTO
     )
     return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
+
+
+def _workers(count: int) -> str:
+    return f"{count} worker{'s' * (count > 1)}"

@@ -7,6 +7,7 @@ from typing import Any
 
 from distributed.keras.launch import launch
 from siamese.storage.filesystem import absolute
+from siamese.training.shares import fitting_counts
 from siamese.training.training_run import TrainingRun
 
 
@@ -24,4 +25,5 @@ def launch_run(run: TrainingRun, report: Callable[[dict[str, Any]], None]) -> No
     from distributed.training.ray_context import train_worker
 
     shared = replace(run, data=absolute(run.data), folder=absolute(run.folder))
-    launch(partial(train_worker, shared), run.execution, report)
+    counts = fitting_counts(run.recipe, run.execution.workers)
+    launch(partial(train_worker, shared), run.execution, report, counts=counts)

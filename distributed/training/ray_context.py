@@ -47,6 +47,10 @@ class RayContext(LocalContext):
             super().checkpoint(step, save, save_best)
         self.heartbeat()
 
+    def safe_point(self, step: int) -> None:
+        """Wait to be started again if there is room for more workers."""
+        self._worker.safe_point(step)
+
     def report(self, evaluation: dict[str, Any]) -> None:
         """Report to the driver, and to Ray Train's callbacks."""
         if self.rank == 0:
