@@ -47,6 +47,7 @@ def test_a_function_that_cannot_be_sent_is_refused(tmp_path) -> None:
     train = partial(lambda context, lock: None, lock=threading.Lock())
     with pytest.raises(UserError, match=r"cannot be sent to them .*lock.*inside of the function"):
         KerasTrainer(train, tmp_path / "run", workers=1).fit()
+    assert not (tmp_path / "run").exists()
 
 
 def test_more_workers_than_fit_are_refused_before_anything_is_written(tmp_path) -> None:
