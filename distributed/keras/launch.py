@@ -26,8 +26,30 @@ _RAY_TRAIN = {
 _WAIT_FOR_NODES = 1200
 
 
+def shared(train: Callable[[Any], None]) -> Any:
+    """Put a function where all workers get it from; Ray must be connected.
+
+    Args:
+        train: is given a `distributed.keras.worker.Worker`. It is pickled (with cloudpickle), and
+            unpickled only when TensorFlow has been set up.
+
+    Raises:
+        UserError: it cannot be pickled.
+    """
+    import ray
+
+    try:
+        return ray.put(train)
+    except (TypeError, AttributeError, PicklingError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"what the workers are to run cannot be sent to them ({reason}). Build models, and "
+            "open files and connections, inside of the function."
+        ) from None
+
+
 def launch(
-    train: Callable[[Any], None],
+    train: Any,
     execution: Execution,
     report: Callable[[dict[str, Any]], None],
     say: Callable[[str], None] | None = None,
@@ -36,9 +58,8 @@ def launch(
     """Run the workers until all have ended; lost ones are replaced, and go on.
 
     Args:
-        train: what each of them runs: it is given a `distributed.keras.worker.Worker`, and goes on
-            from the newest checkpoint, if there is one. It is pickled (with cloudpickle), and
-            unpickled only when TensorFlow has been set up.
+        train: of `shared`: what each of them runs. It goes on from the newest checkpoint, if there
+            is one.
         execution: how many, and of what.
         report: is given what the first worker reports.
         say: prints a line; None: `print`.
@@ -57,7 +78,7 @@ def launch(
 
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     monitor: Any = Monitor.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
-    config = {"train": [_shared(train)], "execution": execution, "monitor": monitor}
+    config = {"train": [train], "execution": execution, "monitor": monitor}
     settings = {
         **_RAY_TRAIN,
         "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": str(execution.stall_seconds),
@@ -80,20 +101,6 @@ def launch(
         _raise_again(*bug)
     if problem:
         raise RunError(f"{problem}\nContinue with --resume once the cause is fixed.")
-
-
-def _shared(train: Callable[[Any], None]) -> Any:
-    """Put a function where all workers get it from."""
-    import ray
-
-    try:
-        return ray.put(train)
-    except (TypeError, AttributeError, PicklingError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(
-            f"what the workers are to run cannot be sent to them ({reason}). Build models, and "
-            "open files and connections, inside of the function."
-        ) from None
 
 
 class _WorkerTraceback(Exception):  # noqa: N818

@@ -114,36 +114,41 @@ class KerasTrainer:
             folder.check(self._existing)
             if resumes:
                 folder.check_same(self._config)
-            for note in self._check_cluster():
-                _say(note)
+            carry_out = self._carrier()
             if not resumes:
                 folder.start(self._config, fresh=self._existing == "fresh")
-            self._carry_out(folder)
+            carry_out(folder)
             return Result.of(self._run)
 
-    def _check_cluster(self) -> list[str]:
-        """Connect, and check that the cluster can run what is asked; returns notes."""
-        if not self._execution.workers[1]:
-            return []
+    def _carrier(self) -> "Callable[[RunFolder], None]":
+        """Check all that can be checked of where the run happens; return what carries it out."""
+        execution = self._execution
+        if not execution.workers[1]:
+            memory_mb = _cap_memory(execution)
+            return partial(_train_here, self._train, self._config, execution, memory_mb)
         from distributed.cluster.connect import connect
         from distributed.cluster.preflight import Request, preflight
+        from distributed.keras.launch import launch, shared
+        from siamese.storage.filesystem import absolute
 
-        connect(self._execution.verbose)
-        return preflight(Request(self._execution), read=self._read, run=self._run)
+        connect(execution.verbose)
+        for note in preflight(Request(execution), read=self._read, run=self._run):
+            _say(note)
+        train = shared(partial(run_train, self._train, self._config, absolute(self._run)))
+        return lambda folder: launch(train, execution, _print_report, _say)
 
-    def _carry_out(self, folder: "RunFolder") -> None:
-        if self._execution.workers[1]:
-            from distributed.keras.launch import launch
-            from siamese.storage.filesystem import absolute
 
-            call = partial(run_train, self._train, self._config, absolute(self._run))
-            launch(call, self._execution, _print_report, _say)
-            return
-        from distributed.keras.process import ThisProcess
+def _train_here(
+    train: "Callable[..., Any]",
+    config: Mapping[str, Any],
+    execution: Execution,
+    memory_mb: int | None,
+    folder: "RunFolder",
+) -> None:
+    """Train in this process."""
+    from distributed.keras.process import ThisProcess
 
-        memory_mb = _cap_memory(self._execution)
-        process = ThisProcess(self._execution, memory_mb, _print_report, _say)
-        _call(self._train, self._config, process, folder)
+    _call(train, config, ThisProcess(execution, memory_mb, _print_report, _say), folder)
 
 
 def run_train(

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from distributed.keras.launch import launch
+from distributed.keras.launch import launch, shared
 from siamese.storage.filesystem import absolute
 from siamese.training.shares import fitting_counts
 from siamese.training.training_run import TrainingRun
@@ -24,6 +24,6 @@ def launch_run(run: TrainingRun, report: Callable[[dict[str, Any]], None]) -> No
     """
     from distributed.training.ray_context import train_worker
 
-    shared = replace(run, data=absolute(run.data), folder=absolute(run.folder))
+    everywhere = replace(run, data=absolute(run.data), folder=absolute(run.folder))
     counts = fitting_counts(run.recipe, run.execution.workers)
-    launch(partial(train_worker, shared), run.execution, report, counts=counts)
+    launch(shared(partial(train_worker, everywhere)), run.execution, report, counts=counts)

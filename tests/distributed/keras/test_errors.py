@@ -1,6 +1,6 @@
 """What goes wrong in a user's function ends the run at once, and is shown as it was raised.
 
-Takes 20 to 40 seconds: two runs on a cluster.
+Takes 20 seconds: workers start twice, as Ray Train would have them try again.
 """
 
 import sys
@@ -26,16 +26,16 @@ def cluster():
     ray.cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
 
 
-def fails(context, error: type[Exception]) -> None:
+def fails(context) -> None:
     context.report({"rank": context.rank})
-    if context.rank == context.world_size - 1:
-        raise error("of rank 1, with --its own words")
+    if context.rank:
+        raise ZeroDivisionError("of rank 1")
     context._process.from_first(0)  # waits for the other for ever
 
 
 def test_an_error_of_the_functions_own_comes_with_its_traceback(tmp_path, capsys) -> None:
     with pytest.raises(ZeroDivisionError, match="of rank 1") as caught:
-        KerasTrainer(partial(fails, error=ZeroDivisionError), tmp_path / "run", workers=2).fit()
+        KerasTrainer(fails, tmp_path / "run", workers=2).fit()
     cause = str(caught.value.__cause__)
     assert "in fails" in cause and "run_worker" not in cause
     printed = capsys.readouterr().out
@@ -43,19 +43,14 @@ def test_an_error_of_the_functions_own_comes_with_its_traceback(tmp_path, capsys
     assert "attempt" not in printed
 
 
-def test_a_mistake_that_the_function_finds_is_a_sentence(tmp_path) -> None:
-    with pytest.raises(UserError, match="of rank 1") as caught:
-        KerasTrainer(partial(fails, error=UserError), tmp_path / "run", workers=2).fit()
-    assert caught.value.__cause__ is None
-
-
 def test_a_function_that_cannot_be_sent_is_refused(tmp_path) -> None:
     train = partial(lambda context, lock: None, lock=threading.Lock())
     with pytest.raises(UserError, match=r"cannot be sent to them .*lock.*inside of the function"):
         KerasTrainer(train, tmp_path / "run", workers=1).fit()
+    assert not (tmp_path / "run").exists()
 
 
 def test_more_workers_than_fit_are_refused_before_anything_is_written(tmp_path) -> None:
     with pytest.raises(UserError, match=r"change\s+workers=2"):
-        KerasTrainer(partial(fails, error=UserError), tmp_path / "run", workers=3).fit()
+        KerasTrainer(fails, tmp_path / "run", workers=3).fit()
     assert not (tmp_path / "run").exists()

@@ -122,6 +122,14 @@ class TestARun:
         assert "step-00000004: cannot be resumed from (variables.npz is missing or was" in printed
         assert "training from step 2" in printed
 
+    def test_whose_function_finds_a_mistake_ends_with_its_sentence(self, tmp_path) -> None:
+        def mistaken(context: Context) -> None:
+            raise UserError("digits.csv: no such file.")
+
+        with pytest.raises(UserError, match=r"^digits.csv: no such file\.$"):
+            KerasTrainer(mistaken, tmp_path / "run", workers=0).fit()
+        assert [path.name for path in (tmp_path / "run").iterdir()] == ["run.json"]
+
     def test_that_has_ended_is_left_as_it_is_when_resumed(self, whole) -> None:
         before = files(whole)
         del before["metrics.jsonl"]  # the step after the last checkpoint is taken and reported anew
