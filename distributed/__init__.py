@@ -3,6 +3,8 @@
     import distributed
     encoder = distributed.train("groups.json", "dev.tsv", workers=2)
 
+`distributed.keras.KerasTrainer` carries any other Keras model in the same way.
+
 Its rooms, from the top; each imports only from those below it, and from `siamese`:
 
     cli        the commands: no work of their own

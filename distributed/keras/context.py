@@ -1,6 +1,7 @@
 """What the function that trains is given: this worker, its share, checkpoints, reports."""
 
 import json
+import operator
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
@@ -170,6 +171,7 @@ class Context:
         """
         if not self._owned:
             raise UserError("context.checkpoint: call context.restore(model=…) first.")
+        step = operator.index(step)  # of NumPy's too
         if step < self._step:
             raise UserError(
                 f"context.checkpoint: step {step} comes after step {self._step}. Give the number "

@@ -280,7 +280,9 @@ class TestContext:
     def test_numbers_of_numpy_and_tensorflow_are_numbers(self, make) -> None:
         context = make()
         context.restore(net=[keras.Variable(0.0)])
-        context.checkpoint(1, a=np.float32(0.5), b=tf.constant([1, 2]), c=np.int64(3), d="text")
+        context.checkpoint(
+            np.int64(1), a=np.float32(0.5), b=tf.constant([1, 2]), c=np.int64(3), d="text"
+        )
         state = Context(context._process, context._folder).restore(net=[keras.Variable(0.0)])
         assert state.values == {"a": 0.5, "b": [1, 2], "c": 3, "d": "text"}
 
