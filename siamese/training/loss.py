@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Protocol
 
 from siamese.config import recipe
@@ -11,6 +10,7 @@ from siamese.config.yaml_files import nearest
 from siamese.data.batching import NO_TEXT
 from siamese.encoder.keras_tf import tf
 from siamese.errors import UserError
+from siamese.training.gather import gather_any, gather_shares
 
 
 class Loss(Protocol):
@@ -77,8 +77,8 @@ class LossInputs:
         gather: concatenates the replicas' values along the first axis, in the order of the
             replicas; all replicas call it equally often, with one row or more. Gradients flow
             through it: each replica gets the sum of what all replicas have for its values.
-        add: adds up the replicas' values, which have one shape; gradients flow through it. None:
-            only `gather` is there.
+        gather_shares: does the same for values of which every replica has as many, in half the
+            messages. None: by `gather`.
     """
 
     embeddings: tf.Tensor
@@ -91,7 +91,7 @@ class LossInputs:
     replica: tf.Tensor | int = 0
     replicas: int = 1
     gather: Callable[[tf.Tensor], tf.Tensor] = tf.identity
-    add: Callable[[tf.Tensor], tf.Tensor] | None = None
+    gather_shares: Callable[[tf.Tensor], tf.Tensor] | None = None
 
     @property
     def groups(self) -> tf.Tensor:
@@ -118,21 +118,10 @@ class LossInputs:
         size = tf.shape(self.column_keys)[0]
         unit = self.unit
         own = tf.pad(unit, [[0, size - tf.shape(unit)[0]], [0, 0]])
+        gather = self.gather_shares or self.gather
         # Replicas take part in this order; what is known before the encoder has run comes first.
-        keys = self.gather_shares(self.column_keys)
-        return Columns(self.gather_shares(own), keys, own, self.replica * size)
-
-    def gather_shares(self, values: tf.Tensor) -> tf.Tensor:
-        """Gather values of which every replica has as many: the same as `gather`, sooner.
-
-        TensorFlow's `all_gather` asks for the shapes first, and again for the gradient: six
-        messages around all replicas, where the sum of shares that lie side by side takes two.
-        """
-        if self.add is None:
-            return self.gather(values)
-        size = tf.shape(values)[0]
-        around = [self.replica * size, (self.replicas - 1 - self.replica) * size]
-        return self.add(tf.pad(values, [around, *[[0, 0]] * (values.shape.rank - 1)]))
+        keys = gather(self.column_keys)
+        return Columns(gather(own), keys, own, self.replica * size)
 
     def excluded(self, columns: Columns) -> tf.Tensor:
         """Find the columns that are no negatives of a group, bool `[B, all columns]`.
@@ -161,17 +150,12 @@ def replica_inputs(embeddings: tf.Tensor, *arrays: tf.Tensor) -> LossInputs:
     """
     replica = tf.distribute.get_replica_context()
 
-    def gather(values: tf.Tensor) -> tf.Tensor:
-        # An argument of a function has no device, which `all_gather` asks for.
-        return replica.all_gather(tf.identity(values), axis=0)
-
-    replicas = replica.num_replicas_in_sync
     return replace(
         LossInputs(embeddings, *arrays),
         replica=replica.replica_id_in_sync_group,
-        replicas=replicas,
-        gather=gather,
-        add=partial(replica.all_reduce, tf.distribute.ReduceOp.SUM) if replicas > 1 else None,
+        replicas=replica.num_replicas_in_sync,
+        gather=gather_any,
+        gather_shares=gather_shares,
     )
 
 

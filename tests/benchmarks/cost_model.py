@@ -313,7 +313,8 @@ def main() -> None:
         megabytes=alone["checkpoint_bytes"] / 1e6,
         checkpoint=alone["checkpoint_seconds"],
     )
-    show("Start by the number of nodes", figures["start"]["rows"], caption, options.json)
+    if figures["start"]["rows"]:
+        show("Start by the number of nodes", figures["start"]["rows"], caption, options.json)
     if options.picture:
         options.picture.write_bytes(plot(options.groups[0], arguments))
 

@@ -328,16 +328,3 @@ def test_options_are_the_defaults_with_what_the_recipe_says() -> None:
     for wrong in ({"margin": "wide"}, {"hardest": 1}, {"margin": True}):
         with pytest.raises(UserError, match="expected one like"):
             read_options(Loss(options=wrong), defaults)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.int64])
-def test_shares_are_gathered_by_adding_them_up_in_the_order_of_the_replicas(dtype) -> None:
-    """As `all_gather` does, of a matrix and of a vector."""
-    for shape in ((4, 3), (4,)):
-        shares = np.arange(3 * math.prod(shape), dtype=dtype).reshape(3, *shape) - 7
-        padded: list[np.ndarray] = []
-        for replica, share in enumerate(shares):
-            nothing = [None] * 7
-            inputs = LossInputs(*nothing, replica=replica, replicas=3, add=tf.identity)
-            padded.append(inputs.gather_shares(tf.constant(share)).numpy())
-        np.testing.assert_array_equal(sum(padded), np.concatenate(shares))
