@@ -1,5 +1,6 @@
 """One worker of a run under Ray Train."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -141,6 +142,8 @@ def _train(run: TrainingRun, reporter: Reporter, watchdog: Watchdog, monitor: An
     from siamese.data.shards import read_shards
     from siamese.training.loop import fit
     from siamese.training.teaching import Teaching
+
+    gc.freeze()  # half a million objects that stay: no need to look for garbage among them
 
     def copied() -> None:
         watchdog.heartbeat()
