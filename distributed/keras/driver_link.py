@@ -174,8 +174,8 @@ class Follower:
         elif now - self._last_notice > SILENCE:
             self._last_notice = now
             self._say(
-                f"no sign of life from the workers for {now - self._last_report:.0f} s: they start, "
-                "wait for nodes (`ray status` shows them), or hang"
+                f"no sign of life from the workers for {now - self._last_report:.0f} s: they "
+                "start, wait for nodes (`ray status` shows them), or hang"
             )
         for kind, value in events:
             if kind == "line":

@@ -1,5 +1,6 @@
 """Starts the workers of a run with Ray Train, and waits for them."""
 
+import logging
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,9 +14,11 @@ from siamese.errors import RunError, UserError
 from siamese.training.execution import Execution
 
 # Ray Train's own settings, unless the user has set them. Lost workers are noticed within a second.
-# Just after a node is lost Ray still counts on it, and waits so long before it asks again.
+# Just after a node is lost Ray still counts on it, and waits so long before it asks again. No
+# process tells workers of nodes that are going to be taken away: they would do nothing about it.
 _START_TIMEOUT = 20
 _RAY_TRAIN = {
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "1",
     "RAY_TRAIN_METRICS_ENABLED": "0",
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": str(_START_TIMEOUT),
@@ -82,7 +85,10 @@ def launch(
     settings = {
         **_RAY_TRAIN,
         "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": str(execution.stall_seconds),
+        "RAY_TRAIN_ENABLE_CONTROLLER_STRUCTURED_LOGGING": str(int(execution.verbose)),
     }
+    if not execution.verbose:
+        logging.getLogger("ray.train").setLevel(logging.CRITICAL)
     # No checkpoint goes through Ray Train, which wants a place for them all the same.
     with (
         TemporaryDirectory(prefix="siamese-ray-") as storage,
@@ -140,7 +146,7 @@ def _trainer(
     from ray.train import FailureConfig, RunConfig, ScalingConfig
 
     from distributed.cluster.capacity import resources_of
-    from distributed.cluster.ray_private import tensorflow_trainer
+    from distributed.cluster.ray_train_private import tensorflow_trainer
     from distributed.keras.growth import Growth
     from distributed.keras.tf_config import TfConfig
     from distributed.keras.worker import run_worker
@@ -175,7 +181,7 @@ def _wait(
     say: Callable[[str], None],
 ) -> str:
     """Wait for the workers; what went wrong, or nothing."""
-    import ray
+    import ray.train
 
     from distributed.keras.driver_link import Follower
 
@@ -185,7 +191,10 @@ def _wait(
     try:
         with follower:
             trainer.fit()
-    except ray.train.ControllerError:
+    except ray.train.ControllerError as error:
+        cause = error.controller_failure
+        if isinstance(cause, ray.exceptions.RayError):
+            return f"the cluster was lost: {_first_line(cause)}"
         return gone
     except ray.train.TrainingFailedError as error:
         return (
@@ -194,11 +203,11 @@ def _wait(
         )
     except ray.exceptions.RayError as error:
         return f"the cluster was lost: {_first_line(error)}"
-    except SystemExit:  # what Ray makes of a SIGINT
+    except KeyboardInterrupt:
         if follower.gave_up:
             return gone
         if follower.error is None:
-            raise KeyboardInterrupt from None
+            raise
     if isinstance(follower.error, ray.exceptions.RayError):
         return f"what the workers report can no longer be had: {_first_line(follower.error)}"
     if follower.error is not None:

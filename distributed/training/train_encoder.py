@@ -1,7 +1,9 @@
 """Train an encoder on Ray, in one call from Python."""
 
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from siamese.config.overrides import recipe_of
@@ -85,9 +87,13 @@ class OnRay:
 
     def check(self, read: list[str], run: str) -> list[str]:
         """Connect, and check that the cluster can run what is asked."""
+        import ray  # noqa: F401  # not at once by two threads
+
         from distributed.cluster.connect import connect
         from distributed.cluster.preflight import Request, preflight
 
+        # While Ray's processes start, this one imports what will start the workers.
+        Thread(target=_import_ray_train).start()
         connect(self.execution.verbose)
         return preflight(Request(self.execution), read=read, run=run)
 
@@ -96,3 +102,8 @@ class OnRay:
         from distributed.training.launch_run import launch_run
 
         launch_run(run, print_evaluation)
+
+
+def _import_ray_train() -> None:
+    with suppress(Exception):  # it is raised again where it is needed
+        import ray.train  # noqa: F401
