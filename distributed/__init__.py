@@ -3,6 +3,8 @@
     import distributed
     encoder = distributed.train("groups.json", "dev.tsv", workers=2)
 
+`distributed.keras.KerasTrainer` carries any other Keras model in the same way.
+
 Its rooms, from the top; each imports only from those below it, and from `siamese`:
 
     cli        the commands: no work of their own
@@ -12,7 +14,8 @@ Its rooms, from the top; each imports only from those below it, and from `siames
     encoding   bulk encoding on Ray Data
     audit      score the folds of an audit, a process each
     sweep      search settings with Ray Tune
-    training   train with Ray Train
+    training   train the encoder with Ray Train
+    keras      train any Keras model with Ray Train
     sharding   files -> shards with Ray Data
     cluster    connect, preflight, what nodes have, GPU memory; all that is not Ray's public API
 """

@@ -32,6 +32,7 @@ PAGES = (
     "docs/recipes.md",
     "docs/sweeps.md",
     "docs/clusters.md",
+    "docs/keras.md",
     "docs/model.md",
     "docs/thresholds.md",
     "docs/search.md",

@@ -24,7 +24,7 @@ Its rooms, from the top; each imports only from those below it:
     data           files -> groups -> shards -> batches
     text           characters -> ids, character vectors
     config         recipes and search spaces: every setting, validated
-    storage        folders that are local or at a URI; whole or not at all
+    storage        folders that are local or at a URI, runs, checkpoints; whole or not at all
     progress       a bar on a terminal and in a notebook, lines in a log
     standard_error  what libraries write there themselves, held back
     errors         the errors that are shown without a traceback

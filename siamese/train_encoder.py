@@ -16,12 +16,14 @@ from siamese.errors import UserError
 from siamese.storage.filesystem import absolute
 from siamese.storage.folder import Folder
 from siamese.storage.ownership import owning
+from siamese.storage.run_folder import Existing
 from siamese.teaching.teacher_folder import is_teacher_folder
-from siamese.training.execution import Execution, check_execution, check_shares
+from siamese.training.execution import Execution, check_execution
 from siamese.training.initial_model import find_initial_model
 from siamese.training.parts import Parts
 from siamese.training.preparation import prepare, print_data, print_prepared, read_data
-from siamese.training.run_folder import Existing, RunFolder
+from siamese.training.run_folder import RunFolder
+from siamese.training.shares import check_shares
 from siamese.training.teaching import check_teachers, find_teachers, names_of, share_teachers
 from siamese.training.training_run import Here, Place, TrainingRun
 

@@ -92,7 +92,7 @@ def _on_ray(
 
 def _score(scorer: FoldScorer, fold: int, execution: Execution) -> FoldScores | UserError:
     """Score a fold, in a process of Ray; a mistake is returned, as Ray would wrap it."""
-    from distributed.training.worker import start_tensorflow
+    from distributed.keras.worker import start_tensorflow
 
     start_tensorflow(execution)
     try:

@@ -7,10 +7,11 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from urllib.parse import urlsplit
 
 from distributed.cluster.ray_private import (
+    few_processes,
     hush_lost_nodes,
     last_cluster_address,
     local_cluster,
@@ -32,7 +33,8 @@ def connect(verbose: bool = False, object_store_memory: int | None = None) -> No
     `ray start` has been run. Calling it again does nothing.
 
     Args:
-        verbose: show what Ray and its workers write.
+        verbose: show what Ray and its workers write, and start all of Ray's processes, the
+            dashboard's too, if a cluster is started.
         object_store_memory: bytes of shared memory, if a cluster is started; None: Ray's default,
             which is a share of the machine's.
 
@@ -50,8 +52,9 @@ def connect(verbose: bool = False, object_store_memory: int | None = None) -> No
     _check_open_files()
     level = logging.INFO if verbose else logging.ERROR
     address = "local" if _is_gone() else None
+    processes = nullcontext() if verbose else few_processes()
     # After a SIGTERM Ray would have the process end without a word.
-    with keeping(signal.SIGTERM), _in_a_sentence():
+    with keeping(signal.SIGTERM), _in_a_sentence(), processes:
         try:
             ray.init(
                 address,

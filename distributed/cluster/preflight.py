@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from distributed.cluster import capacity, node_checks
 from distributed.cluster.capacity import Group, Node, Resources, resources_of
-from distributed.cluster.ray_private import dashboard_note
 from siamese.errors import UserError
 from siamese.storage.filesystem import local_path
 from siamese.training.execution import Execution
@@ -205,8 +204,6 @@ def _notes(request: Request, nodes: list[Node], groups: list[Group]) -> list[str
     if not request.execution.gpus_per_worker:
         unused = f"{_count(gpus, 'GPU')} left unused, see {request.options[2]}"
         notes.append(f"training on CPU: {unused if gpus else 'no GPU in this cluster'}")
-    if note := dashboard_note():
-        notes.append(note)
     return notes
 
 

@@ -1,4 +1,6 @@
-"""All that is not Ray's public API, in one place: what breaks here, an upgrade of Ray has moved.
+"""All that is not Ray's public API, in two places: what breaks here, an upgrade of Ray has moved.
+
+This one for clusters and jobs; `ray_train_private.py` for Ray Train.
 
 Written for Ray 2.60. Each function says what it takes, and why the public API does not do. When an
 upgrade breaks one: find what Ray calls it now (`git log -S NAME` in Ray's repository), or do
@@ -6,7 +8,8 @@ without as the docstring says. What is imported is imported inside, so that this
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +72,7 @@ def gpu_memory_mb(visible: str) -> int:
     return int(pynvml.nvmlDeviceGetMemoryInfo(handle).total) >> 20
 
 
-# --- which cluster, the dashboard, and what Ray prints
+# --- which cluster, of which processes, and what Ray prints
 
 
 def last_cluster_address() -> str | None:
@@ -111,20 +114,38 @@ def unlike_a_cluster(address: str, seconds: float) -> str:
     return ""
 
 
-def dashboard_note() -> str:
-    """Say what is missing if there is no dashboard, or nothing.
+@contextmanager
+def few_processes() -> Iterator[None]:
+    """Have a cluster that `ray.init` starts be of the processes alone that a command needs.
 
-    `ray.init` returns the dashboard's address only to the process that calls it first. Without it:
-    return nothing; Ray Train then warns in its own words.
+    Left out are the dashboard's, the autoscaler's, which adds nothing to one machine, and the one
+    that reads logs for the driver to print. `ray.init` can be told to do without the pages of the
+    dashboard only. Without it: a dozen processes more, and 2 s. Joining a cluster is not affected.
     """
-    from ray._private.utils import get_dashboard_dependency_error
-    from ray._private.worker import get_dashboard_url
+    from unittest.mock import patch
 
-    if get_dashboard_dependency_error() is not None:
-        return "no dashboard, and no jobs: pip install 'ray[default]' adds them"
-    if not get_dashboard_url():
-        return "no dashboard: Ray Train will warn that it cannot clean up placement groups"
-    return ""
+    from ray._private.node import Node
+    from ray._private.parameter import RayParams
+
+    def params(**options: Any) -> RayParams:
+        return RayParams(**{**options, "no_monitor": True, "include_log_monitor": False})
+
+    with (
+        patch("ray._private.parameter.RayParams", params),
+        patch.object(Node, "start_api_server", lambda *_, **__: None),
+    ):
+        yield
+
+
+def is_started_here() -> bool:
+    """Say whether this process has started the cluster, which then is one machine and ends with it.
+
+    `ray.init` does not say whether it has joined one. Without it: return False; a run starts later,
+    with what a cluster of many machines needs.
+    """
+    from ray._private import worker
+
+    return bool(worker._global_node and worker._global_node.head)
 
 
 def hush_lost_nodes() -> None:
@@ -135,30 +156,6 @@ def hush_lost_nodes() -> None:
     import ray
 
     ray._private.worker.print_to_stdstream = lambda *_, **__: None
-
-
-# --- Ray Train
-
-
-def tensorflow_trainer(backend_config: Any, train_loop: Callable[..., None], **options: Any) -> Any:
-    """Make a `ray.train.tensorflow.TensorflowTrainer` without importing TensorFlow here.
-
-    Both its public module and its constructor import TensorFlow, for a default that is not used
-    here: 4 s in the process that starts a run. Without it: the public class, and the seconds.
-
-    Args:
-        backend_config: how the workers are set up, in the place of Ray's `TensorflowConfig`.
-        train_loop: what every worker runs.
-        options: as of `TensorflowTrainer`.
-    """
-    from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
-    from ray.train.v2.tensorflow.tensorflow_trainer import TensorflowTrainer
-
-    class Trainer(TensorflowTrainer):
-        def __init__(self) -> None:
-            DataParallelTrainer.__init__(self, train_loop, backend_config=backend_config, **options)
-
-    return Trainer()
 
 
 # --- Ray Jobs

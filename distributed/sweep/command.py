@@ -15,13 +15,15 @@ from distributed.sweep.trials import Trials
 from siamese.config.metrics import metric_of
 from siamese.data.in_memory import pairs_of
 from siamese.errors import RunError, UserError
+from siamese.storage.checkpoints import step_of
 from siamese.storage.filesystem import absolute
 from siamese.storage.ownership import owning
+from siamese.storage.run_folder import Existing
 from siamese.training.batches import NO_TEACHER
-from siamese.training.checkpoint import newest_checkpoint, step_of
+from siamese.training.checkpoint import newest_checkpoint
 from siamese.training.execution import Execution
 from siamese.training.preparation import print_data, read_data
-from siamese.training.run_folder import Existing, RunFolder
+from siamese.training.run_folder import RunFolder
 
 _OPTIONS = ("--workers-per-trial", "--trial-cpus", "--trial-gpus")
 

@@ -22,7 +22,7 @@ from siamese.storage.filesystem import local_path
 from siamese.storage.folder import Folder
 from siamese.storage.mirror import Mirror
 from siamese.storage.ownership import clear_folder, is_used
-from siamese.training.run_folder import Existing, differences
+from siamese.storage.run_folder import Existing, differences
 
 # Written in this order: a sweep has begun once what was asked for is there.
 _FIRST = ("recipe.yaml", "sweep.json")

@@ -6,9 +6,10 @@ import distributed
 import siamese
 from distributed.sweep.folder import SweepFolder
 from siamese.config.recipe import Recipe
+from siamese.storage.run_folder import Existing
 from siamese.training.execution import Execution
 from siamese.training.initial_model import InitialModel
-from siamese.training.run_folder import Existing, RunFolder
+from siamese.training.run_folder import RunFolder
 
 
 def refit(

@@ -13,9 +13,10 @@ from siamese.config.search_space import Space, in_words
 from siamese.data.dataset import TrainingData
 from siamese.data.pair import Pair
 from siamese.errors import UserError
-from siamese.training.execution import Execution, check_shares
+from siamese.training.execution import Execution
 from siamese.training.initial_model import InitialModel
 from siamese.training.preparation import check_steps, prepare
+from siamese.training.shares import check_shares
 
 # The settings that say how many steps a run has, and how many it needs.
 _SET_THE_STEPS = (

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from ray import tune
 
 from distributed.sweep.shared import Shared
-from distributed.training.launch import launch
+from distributed.training.launch_run import launch_run
 from siamese.config.loading import explain, with_settings
 from siamese.config.recipe import Recipe
 from siamese.data.dataset import TrainingData
@@ -20,8 +20,8 @@ from siamese.data.pair import Pair
 from siamese.data.shards import read_shards
 from siamese.errors import FullDiskError, RunError, UserError, in_words, is_full
 from siamese.storage.atomic import read_json, replacing_folder
+from siamese.storage.checkpoints import checkpoint_folders, folder_name
 from siamese.storage.ownership import owning
-from siamese.training.checkpoint import checkpoint_folders
 from siamese.training.context import LocalContext, Save
 from siamese.training.execution import Execution
 from siamese.training.initial_model import InitialModel
@@ -150,9 +150,9 @@ def _train(settings: dict[str, Any], shared: Shared, location: str) -> None:
     execution = shared.execution
     if execution.workers[1]:
         run = TrainingRun(shared.data, shared.pairs, location, recipe, prepared, execution)
-        launch(run, _report)
+        launch_run(run, _report)
         return
-    from distributed.training.worker import start_tensorflow
+    from distributed.keras.worker import start_tensorflow
     from siamese.training.loop import fit
 
     memory_mb = start_tensorflow(execution)
@@ -175,5 +175,5 @@ def _adopt(source: Path, folder: RunFolder) -> None:
     """Go on from a checkpoint that Ray Tune gives: the trial's last one, or a donor's."""
     step = read_json(source / "progress.json")["step"]
     with replacing_folder(folder.checkpoints) as beside:
-        shutil.copytree(source, beside / f"step-{step:08}")
+        shutil.copytree(source, beside / folder_name(step))
     folder.publish()

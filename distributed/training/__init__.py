@@ -1,1 +1,1 @@
-"""Train with Ray Train."""
+"""Train the encoder with Ray Train."""

@@ -1,17 +1,20 @@
 """Train an encoder on Ray, in one call from Python."""
 
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from siamese.config.overrides import recipe_of
 from siamese.config.recipe import Recipe
 from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.errors import UserError
+from siamese.storage.run_folder import Existing
 from siamese.train_encoder import Material, parts_of, teachers_of, train_at
 from siamese.training.context import print_evaluation
 from siamese.training.execution import Execution, parse_workers
-from siamese.training.run_folder import Existing, RunFolder
+from siamese.training.run_folder import RunFolder
 from siamese.training.training_run import TrainingRun
 
 
@@ -84,14 +87,23 @@ class OnRay:
 
     def check(self, read: list[str], run: str) -> list[str]:
         """Connect, and check that the cluster can run what is asked."""
+        import ray  # noqa: F401  # not at once by two threads
+
         from distributed.cluster.connect import connect
         from distributed.cluster.preflight import Request, preflight
 
+        # While Ray's processes start, this one imports what will start the workers.
+        Thread(target=_import_ray_train).start()
         connect(self.execution.verbose)
         return preflight(Request(self.execution), read=read, run=run)
 
     def carry_out(self, run: TrainingRun, folder: RunFolder) -> None:
         """Start the workers, and wait for them. See `Place`."""
-        from distributed.training.launch import launch
+        from distributed.training.launch_run import launch_run
 
-        launch(run, print_evaluation)
+        launch_run(run, print_evaluation)
+
+
+def _import_ray_train() -> None:
+    with suppress(Exception):  # it is raised again where it is needed
+        import ray.train  # noqa: F401

@@ -4,7 +4,8 @@ import numpy as np
 
 from siamese.config.recipe import Encoder
 from siamese.encoder.keras_tf import keras
-from siamese.encoder.layers import RowDropout, build_pooling
+from siamese.encoder.layers import build_pooling
+from siamese.encoder.row_dropout import RowDropout
 
 
 def build_encoder(recipe: Encoder, embeddings: np.ndarray) -> tuple[keras.Model, keras.Model]:

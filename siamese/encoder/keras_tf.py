@@ -1,5 +1,6 @@
 """TensorFlow and Keras, imported quietly. Every module that needs them takes them from here."""
 
+import gc
 import os
 import re
 import sys
@@ -31,13 +32,28 @@ def _without(*packages: str) -> Iterator[None]:
             del sys.modules[name]
 
 
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Have Python not look for garbage in what is imported, which all stays.
+
+    It would again and again: an eighth of the import, in every worker and every trial.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
 # Must be set before the import.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"
 # cuDNN's LSTM would compute in TF32 on a GPU, whatever TensorFlow is told: embeddings 1e-4 off
 # those of a CPU, and no sooner (docs/benchmarks.md).
 os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
-with holding_back(_CHATTER), _without("matplotlib", "sklearn"):
+with holding_back(_CHATTER), _without("matplotlib", "sklearn"), _without_collecting():
     import keras
     import tensorflow as tf
 

@@ -9,7 +9,8 @@ import numpy as np
 from siamese.data.batching import NO_TEXT, Batch
 from siamese.encoder.bilstm_tf import Embed
 from siamese.encoder.keras_tf import keras, tf
-from siamese.encoder.layers import MaskedPooling, RowDropout
+from siamese.encoder.layers import MaskedPooling
+from siamese.encoder.row_dropout import RowDropout
 
 GROUPS = 12
 CHARACTERS = 30

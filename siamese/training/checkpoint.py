@@ -1,4 +1,4 @@
-"""Checkpoints: everything a run needs to go on as if it had never stopped. No pickle.
+"""The checkpoints of a run: see `siamese.storage.checkpoints` for what all have in common.
 
 RUN/checkpoints/step-00000300/
     variables.npz           of the model and the optimizer
@@ -8,24 +8,17 @@ RUN/checkpoints/step-00000300/
     manifest.json           the checksums of all other files; written last
 """
 
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 
-from siamese.errors import UserError
-from siamese.storage.atomic import read_json, sha256_of, write_json
+from siamese.storage import checkpoints
 
 if TYPE_CHECKING:
     from siamese.encoder.keras_tf import keras
-
-VARIABLES = "variables.npz"
-PROGRESS = "progress.json"
-MANIFEST = "manifest.json"
 
 Count = Annotated[int, Field(ge=0)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -58,14 +51,8 @@ def save_checkpoint(
     Holds the model's variables, the optimizer's (moments, and the step that drives the learning
     rate), and the progress, from which with the recipe's seed all that is random follows.
     """
-    np.savez(
-        folder / VARIABLES,
-        allow_pickle=False,
-        **{f"model{i}": v.numpy() for i, v in enumerate(model.variables)},
-        **{f"optimizer{i}": v.numpy() for i, v in enumerate(optimizer.variables)},
-    )
-    write_json(folder / PROGRESS, asdict(at))
-    write_json(folder / MANIFEST, {"sha256": _checksums(folder)})
+    values = checkpoints.values_of({"model": model.variables, "optimizer": optimizer.variables})
+    checkpoints.write_checkpoint(folder, values, asdict(at))
 
 
 def load_checkpoint(
@@ -77,99 +64,16 @@ def load_checkpoint(
         UserError: the checkpoint is damaged or is not one of this model.
     """
     at = check_checkpoint(folder)
-    values = _read_variables(folder)
-    for name, owner in (("model", model), ("optimizer", optimizer)):
-        for i, variable in enumerate(owner.variables):
-            value = values.get(f"{name}{i}")
-            if value is None or value.shape != tuple(variable.shape):
-                raise _damaged(folder, f"{name}{i} is not that of this model")
-            variable.assign(value)
+    owned = {"model": model.variables, "optimizer": optimizer.variables}
+    checkpoints.load_variables(folder, owned)
     return at
 
 
 def check_checkpoint(folder: Path) -> Progress:
-    """Check that a checkpoint is whole.
-
-    Returns:
-        Where the run stood.
-
-    Raises:
-        UserError: a file is missing, cut short or altered; names it.
-    """
-    if (folder / MANIFEST).exists():
-        written, found = read_json(folder / MANIFEST), _checksums(folder)
-        if written != {"sha256": found}:
-            expected = written.get("sha256") if isinstance(written, dict) else None
-            expected = expected if isinstance(expected, dict) else {}
-            names = sorted(n for n in {*expected, *found} if expected.get(n) != found.get(n))
-            raise _damaged(folder, f"{names[0] if names else MANIFEST} is missing or was altered")
-    else:  # of an older release
-        _read_variables(folder)
-    try:
-        return TypeAdapter(Progress).validate_json((folder / PROGRESS).read_bytes(), strict=True)
-    except FileNotFoundError:
-        raise _damaged(folder, f"{PROGRESS} is missing") from None
-    except ValidationError as error:
-        where = ".".join(map(str, error.errors()[0]["loc"]))
-        raise _damaged(folder, f"{PROGRESS}: {where}: {error.errors()[0]['msg']}") from None
+    """Check that a checkpoint is whole; see `siamese.storage.checkpoints.check_checkpoint`."""
+    return checkpoints.check_checkpoint(folder, Progress)
 
 
 def newest_checkpoint(folder: Path, say: Callable[[str], None]) -> Path | None:
-    """Find the newest checkpoint that is whole; None if there never was one.
-
-    Args:
-        folder: of the checkpoints.
-        say: is given a sentence about each newer one that is damaged.
-
-    Raises:
-        UserError: all are damaged.
-    """
-    found = checkpoint_folders(folder)
-    for number, checkpoint in enumerate(reversed(found), start=1):
-        try:
-            check_checkpoint(checkpoint)
-            return checkpoint
-        except UserError as error:
-            if number == len(found):
-                raise UserError(
-                    f"{error} No older checkpoint is there: start the run afresh with --fresh."
-                ) from None
-            say(f"{error} Going on from the one before.")
-    return None
-
-
-def checkpoint_folders(folder: Path) -> list[Path]:
-    """List the checkpoints in a folder, the oldest first."""
-    return sorted(p for p in folder.glob("step-*") if p.name.removeprefix("step-").isdigit())
-
-
-def step_of(checkpoint: Path) -> int:
-    """Return the step that a checkpoint was written after."""
-    return int(checkpoint.name.removeprefix("step-"))
-
-
-def remove_old_checkpoints(folder: Path, keep: int) -> None:
-    """Remove all but the newest `keep` checkpoints."""
-    for old in checkpoint_folders(folder)[:-keep]:
-        shutil.rmtree(old)
-
-
-def _checksums(folder: Path) -> dict[str, str]:
-    """Take the SHA-256 of all files but the manifest."""
-    return {
-        path.relative_to(folder).as_posix(): sha256_of(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path != folder / MANIFEST
-    }
-
-
-def _read_variables(folder: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(folder / VARIABLES, allow_pickle=False) as values:
-            return {name: values[name] for name in values.files}
-    except Exception as error:  # whatever a reader of zip files meets in one that is damaged
-        raise _damaged(folder, f"{VARIABLES}: {error}") from None
-
-
-def _damaged(folder: Path, what: str) -> UserError:
-    return UserError(f"{folder}: cannot be resumed from ({what}).")
+    """Find the newest one that is whole; see `siamese.storage.checkpoints.newest_checkpoint`."""
+    return checkpoints.newest_checkpoint(folder, Progress, say)

@@ -55,6 +55,12 @@ class Context(Protocol):
     def checkpoint(self, step: int, save: Save, save_best: Save | None = None) -> None:
         """Keep a checkpoint; called by all workers together. Arguments as of `RunFolder.commit`."""
 
+    def safe_point(self, step: int) -> None:
+        """Say that all that was trained so far is in a checkpoint, or that nothing was.
+
+        Called by all workers together: to start them again here costs no step.
+        """
+
     def report(self, evaluation: dict[str, Any]) -> None:
         """Report an evaluation. Called by all workers together, after its checkpoint.
 
@@ -101,6 +107,9 @@ class LocalContext:
     def checkpoint(self, step: int, save: Save, save_best: Save | None = None) -> None:
         """Write the checkpoint, and remove all but the newest."""
         self.run.commit(step, save, save_best, self.execution.keep_checkpoints)
+
+    def safe_point(self, step: int) -> None:
+        """Do nothing: nobody starts this process again."""
 
     def report(self, evaluation: dict[str, Any]) -> None:
         """Print a line."""

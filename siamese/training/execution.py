@@ -2,10 +2,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from siamese.config.parts import load_part
-from siamese.config.recipe import NEIGHBOURHOOD, Recipe
 from siamese.errors import UserError
 
 
@@ -78,24 +75,3 @@ def check_execution(execution: Execution) -> None:
             f"--gpus-per-worker {gpus:g} with --workers {least}:{most}: Ray counts the workers of "
             "an elastic run over all GPUs of a node together, so the share must be 1/2, 1/3, 1/4 …"
         )
-
-
-def check_shares(recipe: Recipe, workers: tuple[int, int]) -> None:
-    """Check that every worker has as many groups and unlabelled texts of a batch as any other.
-
-    Raises:
-        UserError: says which sizes of a batch would do.
-    """
-    counts = range(max(workers[0], 1), workers[1] + 1)
-    multiple = int(np.lcm.reduce(counts)) if counts else 1
-    for name, unit, what in (("batch_groups", 1, "groups"), ("unlabelled", NEIGHBOURHOOD, "texts")):
-        size = getattr(recipe.sampling, name)
-        odd = [count for count in counts if size % (unit * count)]
-        if odd:
-            step = unit * multiple
-            fitting = sorted({max(size // step, 1) * step, -(-size // step) * step})
-            raise UserError(
-                f"sampling.{name}={size} {what} cannot be shared equally by "
-                f"{' or '.join(map(str, odd))} workers. Set it to "
-                f"{' or '.join(map(str, fitting))}, or change --workers."
-            )

@@ -21,8 +21,9 @@ from siamese.encoder.model_folder import (
 from siamese.encoder.weights import Weights
 from siamese.errors import UserError
 from siamese.storage.atomic import replacing_folder, sha256_of
+from siamese.storage.run_folder import Existing
 from siamese.text.vocabulary import FIRST_ID, Vocabulary
-from siamese.training.run_folder import Existing, RunFolder
+from siamese.training.run_folder import RunFolder
 
 # What the weights and the characters of a model depend on.
 CORE = (

@@ -74,6 +74,7 @@ def fit(
         at = state.at
         with RunLog(context, recipe, parts.trackers or (), at) as log:
             while at.epoch < epochs and at.epoch - at.best_epoch < patience:
+                context.safe_point(at.step)
                 trained = _train_epoch(context, recipe, state, batches, gather, log)
                 start = time.perf_counter()
                 state.encoder.refresh()
@@ -132,6 +133,7 @@ def _train_epoch(
                 log.write("train", {"loss": loss, "learning_rate": rate})
             if is_due and step < steps:
                 context.checkpoint(at.step, state.save)
+                context.safe_point(at.step)
             advance(size, note)
     mean, at.epoch_loss = at.epoch_loss / steps, 0.0
     trained = time.perf_counter() - start

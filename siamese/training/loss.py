@@ -10,6 +10,7 @@ from siamese.config.yaml_files import nearest
 from siamese.data.batching import NO_TEXT
 from siamese.encoder.keras_tf import tf
 from siamese.errors import UserError
+from siamese.training.gather import gather_any, gather_shares
 
 
 class Loss(Protocol):
@@ -76,6 +77,8 @@ class LossInputs:
         gather: concatenates the replicas' values along the first axis, in the order of the
             replicas; all replicas call it equally often, with one row or more. Gradients flow
             through it: each replica gets the sum of what all replicas have for its values.
+        gather_shares: does the same for values of which every replica has as many, in half the
+            messages. None: by `gather`.
     """
 
     embeddings: tf.Tensor
@@ -88,6 +91,7 @@ class LossInputs:
     replica: tf.Tensor | int = 0
     replicas: int = 1
     gather: Callable[[tf.Tensor], tf.Tensor] = tf.identity
+    gather_shares: Callable[[tf.Tensor], tf.Tensor] | None = None
 
     @property
     def groups(self) -> tf.Tensor:
@@ -122,7 +126,10 @@ class LossInputs:
         size = tf.shape(self.column_keys)[0]
         unit = self.unit
         own = tf.pad(unit, [[0, size - tf.shape(unit)[0]], [0, 0]])
-        return Columns(self.gather(own), self.gather(self.column_keys), own, self.replica * size)
+        gather = self.gather_shares or self.gather
+        # Replicas take part in this order; what is known before the encoder has run comes first.
+        keys = gather(self.column_keys)
+        return Columns(gather(own), keys, own, self.replica * size)
 
     def excluded(self, columns: Columns) -> tf.Tensor:
         """Find the columns that are no negatives of a group, bool `[B, all columns]`.
@@ -151,15 +158,12 @@ def replica_inputs(embeddings: tf.Tensor, *arrays: tf.Tensor) -> LossInputs:
     """
     replica = tf.distribute.get_replica_context()
 
-    def gather(values: tf.Tensor) -> tf.Tensor:
-        # An argument of a function has no device, which `all_gather` asks for.
-        return replica.all_gather(tf.identity(values), axis=0)
-
     return replace(
         LossInputs(embeddings, *arrays),
         replica=replica.replica_id_in_sync_group,
         replicas=replica.num_replicas_in_sync,
-        gather=gather,
+        gather=gather_any,
+        gather_shares=gather_shares,
     )
 
 

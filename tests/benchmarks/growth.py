@@ -61,19 +61,33 @@ class Study(NamedTuple):
     times: Callable[[list[int]], list[float]]
 
 
-def step(
-    groups: int = GROUPS, length: int = LENGTH, characters: int = CHARACTERS, units: int = UNITS
-) -> Callable[[], Any]:
-    """A training step, ready to be taken."""
+class Built(NamedTuple):
+    """A training step, ready to be taken, and what it trains."""
+
+    take: Callable[[], Any]
+    model: keras.Model
+    optimizer: keras.optimizers.Optimizer
+
+
+def build(
+    groups: int = GROUPS,
+    length: int = LENGTH,
+    characters: int = CHARACTERS,
+    units: int = UNITS,
+    strategy: tf.distribute.Strategy | None = None,
+) -> Built:
+    """Build a training step of so many groups (of each worker, with a strategy of several)."""
+    strategy = strategy or tf.distribute.get_strategy()
     recipe = load_recipe("default", [f"encoder.lstm_units=[{units}]"])
     rng = np.random.default_rng(1)
     table = rng.normal(size=(characters, recipe.encoder.embedding_dim)).astype(np.float32)
     keras.utils.set_random_seed(1)
-    _, model = build_encoder(recipe.encoder, table)
-    optimizer = build_optimizer(recipe.optimizer, 1000)
-    optimizer.build(model.trainable_variables)
+    with strategy.scope():
+        _, model = build_encoder(recipe.encoder, table)
+        optimizer = build_optimizer(recipe.optimizer, 1000)
+        optimizer.build(model.trainable_variables)
     take = build_train_step(
-        tf.distribute.get_strategy(),
+        strategy,
         build_embed(model, recipe.encoder),
         model.trainable_variables,
         optimizer,
@@ -92,7 +106,12 @@ def step(
         grades=np.zeros(1, np.float32),
         teacher=np.zeros((texts, 0), np.float32),
     )
-    return lambda: take(batch)
+    return Built(lambda: take(batch), model, optimizer)
+
+
+def step(**sizes: int) -> Callable[[], Any]:
+    """A training step of these sizes, ready to be taken."""
+    return build(**sizes).take
 
 
 def steps_by(name: str) -> Callable[[list[int]], list[float]]:

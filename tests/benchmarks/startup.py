@@ -1,10 +1,11 @@
 """How long it takes from a command to its answer, and of `train` to the first step.
 
-    python tests/benchmarks/startup.py [--repeat 3] [--json FILE]
+    python tests/benchmarks/startup.py [--repeat 3] [--workers 0 1 2] [--against PATH] [--json FILE]
 
 First, commands that load a model, or nothing, each in a new process. Then `train`, without Ray and
 with it, for one epoch of ten steps on the embedded sample, each time in a process that is watched
-from outside: its children, the lines that it prints, and RUN/metrics.jsonl, 50 times a second.
+from outside: its children and what they have used of a processor, the lines that it prints, and
+RUN/metrics.jsonl. With `--against`, the same of another checkout, in turns.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+import ray
 from measured import seconds, show
 
 from distributed.sharding.shard import shard
@@ -31,32 +33,28 @@ from siamese.encoder.bilstm_keras import build_encoder
 from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.text.vocabulary import Vocabulary, count_characters
 
-SAMPLE = Path(__file__).parents[2] / "data" / "siamese"
-WORKERS = (0, 1, 2)
+HERE = Path(__file__).resolve().parents[2]
+SAMPLE = HERE / "data" / "siamese"
 SETTINGS = ("encoder.vectors=none", "sampling.batch_groups=64", "training.epochs=1")
 POLL_EVERY = 0.02
+# Seconds between two looks at what processes have used; a look takes some milliseconds.
+COUNT_EVERY = 0.25
 # What a run passes by, in order, and the heading of the column with what it took to get there.
 STAGES = {
-    "data read": "data",
-    "cluster checked": "cluster",
-    "workers up": "start",
-    "model built": "model",
-    "first step": "first step",
-}
-# What the lines have in them by which stages are known. With Ray the first one is printed late: see
-# `_has_started_ray`.
-LINES = {
-    "data read": r"groups, .* development pairs",
-    "cluster checked": r"CPUs? left for data",
-    "workers up": r"training on \d+ worker",
+    "ray": "data read",
+    "checked": "Ray and preflight",
+    "built": "workers, model",
+    "step": "first step",
 }
 CAPTION = """
-Seconds, medians of {repeat}. A run of the recipe `fast` with batches of 64 groups, ten steps an
-epoch. data: Python starts and the data are read; with Ray, until it starts its first process, so
-the import of Ray is in it. cluster: Ray starts and the preflight is done. start: TensorFlow is
-imported and the workers start, until "training on …", which is printed up to half a second late,
-at the cost of the next column. model: until it is built; without Ray, TensorFlow is imported here.
-first step: traced and taken. all: one epoch, evaluated and saved, and the end of Ray."""
+Seconds, medians of {repeat}, the runs in turns. A run of the recipe `fast` with batches of 64
+groups, ten steps an epoch, one core for each worker. data read: Python starts; with Ray, until it
+starts its first process, so its import is in it and not the reading itself, which is in the next
+column, Ray and preflight: until the run prints what it has read and found. workers, model: the
+workers are started, TensorFlow is imported (in part this may have begun before), the model is
+built. first step: traced and taken. in all: until then. CPU: seconds of a core that all processes
+together have used until then; other work on the machine delays the other columns, and this one
+little. to the end: one epoch, evaluated and saved, and the end of Ray."""
 
 COLD_CAPTION = """
 Seconds from the start of a new process to its end; medians of {repeat}, in turns, after one that
@@ -85,18 +83,29 @@ def cold_starts(scratch: Path, repeat: int) -> list[dict[str, Any]]:
     return [{"what": name, "seconds": each} for name, each in zip(commands, taken, strict=True)]
 
 
-def run(data: Path, workers: int, folder: Path) -> dict[str, float]:
-    """Train for one epoch on a cluster of its own; the seconds at which each stage was over."""
+def run(data: Path, workers: int, folder: Path, code: Path) -> dict[str, float | None]:
+    """Train for one epoch on a cluster of its own; what each stage took.
+
+    Args:
+        data: a data set.
+        workers: 0: without Ray.
+        folder: of the run.
+        code: the checkout to run.
+    """
     command = [sys.executable, "-m", "distributed", "train", "--recipe", "fast"]
     command += ["--data", str(data), "--dev", str(SAMPLE / "df_dev.txt"), "--run", str(folder)]
     command += ["--workers", str(workers), "--cpus-per-worker", "1"]
     command += [part for setting in SETTINGS for part in ("--set", setting)]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    environment.pop("RAY_ADDRESS", None)
     begun = time.monotonic()
     process = subprocess.Popen(
         command,
-        env=environment,
+        cwd=data.parent,  # Python would take the modules of this folder, if there were any
+        env={
+            **os.environ,
+            "PYTHONPATH": str(code),
+            "PYTHONUNBUFFERED": "1",
+            "RAY_ADDRESS": "local",
+        },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -105,42 +114,40 @@ def run(data: Path, workers: int, folder: Path) -> dict[str, float]:
     lines: list[tuple[float, str]] = []
     reader = threading.Thread(target=_read, args=(process, begun, lines))
     reader.start()
-    stamps: dict[str, float] = {}
+    used, counted, cpu = Processes(process.pid), 0.0, 0.0
+    at: dict[str, float] = {}
     while process.poll() is None:
         now = time.monotonic() - begun
-        if workers and "data read" not in stamps and _has_started_ray(process.pid):
-            stamps["data read"] = now
-        events = _events(folder / "metrics.jsonl")
-        for event, stage in (("start", "model built"), ("train", "first step")):
-            if event in events:
-                stamps.setdefault(stage, now)
+        if "step" not in at:
+            events = _events(folder / "metrics.jsonl")
+            at |= {k: now for k, e in (("built", "start"), ("step", "train")) if e in events}
+            if now - counted > COUNT_EVERY or "step" in at:
+                cpu, counted = used.seconds(), now
+                if "ray" not in at and used.has("gcs_server"):
+                    at["ray"] = now
         time.sleep(POLL_EVERY)
-    stamps["all"] = time.monotonic() - begun
+    at["end"] = time.monotonic() - begun
     reader.join()
     if process.returncode:
         sys.exit("the run failed:\n" + "".join(line for _, line in lines))
-    for stage, text in LINES.items():
-        for moment, line in lines:
-            if re.search(text, line):
-                stamps.setdefault(stage, moment)
-    if workers:
-        stamps["workers up"] = min(stamps["workers up"], stamps["model built"])  # the line was late
-    return stamps
+    printed = [moment for moment, line in lines if re.search("groups, .* development pairs", line)]
+    at["checked" if workers else "ray"] = printed[0]
+    return {**durations(at), "in all": at["step"], "CPU": cpu, "to the end": at["end"]}
+
+
+def durations(at: dict[str, float]) -> dict[str, float | None]:
+    """What each stage took; None for one that a run does not have."""
+    took: dict[str, float | None] = {}
+    before = 0.0
+    for stage, heading in STAGES.items():
+        took[heading] = at[stage] - before if stage in at else None
+        before = at.get(stage, before)
+    return took
 
 
 def _read(process: subprocess.Popen, begun: float, lines: list[tuple[float, str]]) -> None:
     for line in process.stdout:
         lines.append((time.monotonic() - begun, line))
-
-
-def _has_started_ray(pid: int) -> bool:
-    """Whether the process has a child that is the head of a cluster."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        commands = [Path(f"/proc/{child}/cmdline").read_bytes() for child in children]
-    except OSError:
-        return False  # one of them has just ended
-    return any(b"gcs_server" in command for command in commands)
 
 
 def _events(metrics: Path) -> set[str]:
@@ -150,43 +157,84 @@ def _events(metrics: Path) -> set[str]:
     return {json.loads(line)["event"] for line in lines if line.endswith("}")}
 
 
-def durations(stamps: dict[str, float]) -> dict[str, float | None]:
-    """What each stage took, and when the first step and all was done."""
-    took: dict[str, float | None] = {}
-    before = 0.0
-    for stage, heading in STAGES.items():
-        took[heading] = None
-        if stage in stamps:
-            took[heading] = stamps[stage] - before
-            before = stamps[stage]
-    return {**took, "to first step": stamps["first step"], "all": stamps["all"]}
+class Processes:
+    """A process and all that it and its children have started, those that have ended too."""
+
+    def __init__(self, pid: int) -> None:
+        self._used = {pid: 0}
+        self._names: dict[int, str] = {}
+
+    def seconds(self) -> float:
+        """What they have used of a processor so far, as far as it has been seen."""
+        for folder in Path("/proc").iterdir():
+            if not folder.name.isdigit():
+                continue
+            try:
+                name, _, rest = (folder / "stat").read_text().rpartition(")")
+            except OSError:
+                continue  # it has just ended
+            pid, fields = int(folder.name), rest.split()
+            if pid in self._used or int(fields[1]) in self._used:
+                self._used[pid] = int(fields[11]) + int(fields[12])
+                self._names[pid] = name.partition("(")[2]
+        return sum(self._used.values()) / os.sysconf("SC_CLK_TCK")
+
+    def has(self, name: str) -> bool:
+        """Whether one of them has this name, as far as it has been seen."""
+        return name in self._names.values()
+
+
+def compare(data: Path, workers: list[int], codes: list[Path], repeat: int) -> list[dict[str, Any]]:
+    """Rows of medians for each number of workers and each checkout, and of ratios if there are two.
+
+    Args:
+        data: a data set.
+        workers: numbers of them.
+        codes: the checkouts; they take turns.
+        repeat: runs of each.
+    """
+    rows = []
+    for count in workers:
+        seen: list[list[dict[str, float | None]]] = [[] for _ in codes]
+        for number in range(repeat):
+            for code, taken in zip(codes, seen, strict=True):
+                folder = data.parent / f"run-{count}-{number}-{codes.index(code)}"
+                taken.append(run(data, count, folder, code))
+                print(count, "workers", code, taken[-1], flush=True)
+        medians = [
+            {
+                heading: None if first is None else median(each[heading] for each in taken)
+                for heading, first in taken[0].items()
+            }
+            for taken in seen
+        ]
+        named = zip(codes, medians, strict=True)
+        rows += [{"workers": count, "of": code.name, **row} for code, row in named]
+        if len(codes) == 2:
+            ratios = {
+                heading: None if before is None else medians[0][heading] / before
+                for heading, before in medians[1].items()
+            }
+            rows.append({"workers": count, "of": "ratio", **ratios})
+    return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--against", type=Path, help="another checkout of this repository")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     options = parser.parse_args()
-    seen: dict[int, list[dict[str, float | None]]] = {workers: [] for workers in WORKERS}
+    codes = [HERE, *([options.against.resolve()] if options.against else [])]
     with tempfile.TemporaryDirectory() as scratch:
-        cold = cold_starts(Path(scratch), 3 * options.repeat)
-        show("Cold starts", cold, COLD_CAPTION.format(repeat=3 * options.repeat), options.json)
+        if not options.against:
+            cold = cold_starts(Path(scratch), 3 * options.repeat)
+            show("Cold starts", cold, COLD_CAPTION.format(repeat=3 * options.repeat), options.json)
         data = Path(scratch) / "data"
         shard([str(SAMPLE / "df_train.json")], data)
-        for number in range(options.repeat):
-            for workers in WORKERS:
-                folder = Path(scratch) / f"run-{workers}-{number}"
-                seen[workers].append(durations(run(data, workers, folder)))
-    rows = [
-        {
-            "workers": workers,
-            **{
-                heading: None if first is None else round(median(t[heading] for t in times), 2)
-                for heading, first in times[0].items()
-            },
-        }
-        for workers, times in seen.items()
-    ]
+        ray.shutdown()  # each run starts its own
+        rows = compare(data, options.workers, codes, options.repeat)
     show("From the command to the first step", rows, CAPTION.format(**vars(options)), options.json)
 
 

@@ -8,7 +8,7 @@ from siamese.config.loading import load_recipe
 from siamese.data.dataset import TrainingData
 from siamese.data.group import Group
 from siamese.data.pair import Pair
-from siamese.training.checkpoint import checkpoint_folders
+from siamese.storage.checkpoints import checkpoint_folders
 from siamese.training.context import LocalContext
 from siamese.training.execution import Execution
 from siamese.training.loop import fit

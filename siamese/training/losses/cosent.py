@@ -43,15 +43,16 @@ class CoSENT:
 
     def __call__(self, inputs: LossInputs) -> tf.Tensor:
         """Compute this replica's part: all replicas compute the whole and take an equal share."""
+        gather = inputs.gather_shares or inputs.gather
         one, other = tf.unstack(tf.gather(inputs.unit, tf.maximum(inputs.pairs, 0)), axis=1)
         # Scaled here, so that the gradient of `all_gather` gets a tensor: that of `tf.gather` is
         # sparse, which it cannot take.
-        logits = self._scale * inputs.gather(tf.reduce_sum(one * other, axis=1))
-        grades = inputs.gather(tf.where(inputs.pairs[:, 0] >= 0, inputs.grades, -1.0))
+        logits = self._scale * gather(tf.reduce_sum(one * other, axis=1))
+        grades = gather(tf.where(inputs.pairs[:, 0] >= 0, inputs.grades, -1.0))
         if self._groups_at_once is None:
             logits, grades = logits[None], grades[None]
         else:
-            block = inputs.gather(inputs.pair_groups // self._groups_at_once)
+            block = gather(inputs.pair_groups // self._groups_at_once)
             logits, grades = _in_blocks(block, logits, grades)
         return tf.reduce_mean(_ranked(logits, grades)) / tf.cast(inputs.replicas, tf.float32)
 

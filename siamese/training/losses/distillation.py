@@ -38,7 +38,8 @@ class Distillation:
         rows = tf.shape(inputs.unit)[0]
         teacher = inputs.teacher[:rows]
         known = tf.cast(tf.reduce_any(teacher != 0, axis=1), tf.float32)
-        texts = tf.reduce_sum(inputs.gather(tf.reduce_sum(known)[None]))
+        gather = inputs.gather_shares or inputs.gather
+        texts = tf.reduce_sum(gather(tf.reduce_sum(known)[None]))
         apart = self._scale * (1 - tf.reduce_sum(inputs.unit * teacher, axis=1))
         return tf.reduce_sum(known * apart) / tf.maximum(texts, 1)
 

@@ -12,10 +12,14 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import grpc
 import pytest
 import ray
+from ray._private import parameter
+from ray._private.node import Node
 
 from distributed.cluster import connect as module
 from distributed.cluster.connect import connect
 from siamese.errors import UserError
+
+RAY_PARAMS = parameter.RayParams
 
 
 @pytest.fixture
@@ -72,6 +76,24 @@ def answering() -> Iterator[str]:
 def test_without_any_trace_of_a_cluster_ray_chooses(joined) -> None:
     connect()
     assert joined == [None]
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_a_cluster_is_of_few_processes_unless_all_is_to_be_shown(monkeypatch, verbose) -> None:
+    """`ray.init` makes these parameters of what it starts, and calls this method of a node."""
+    started: list[tuple[object, ...]] = []
+    dashboard = Node.start_api_server
+
+    def init(*_: object, **__: object) -> None:
+        params = parameter.RayParams(num_cpus=2)
+        has_dashboard = Node.start_api_server is dashboard
+        started.append((not params.no_monitor, params.include_log_monitor, has_dashboard))
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    connect(verbose)
+    assert started == [(True, None, True) if verbose else (False, False, False)]
+    assert (Node.start_api_server, parameter.RayParams) == (dashboard, RAY_PARAMS)
 
 
 def test_a_cluster_that_was_lost_without_ray_stop_is_not_waited_for(

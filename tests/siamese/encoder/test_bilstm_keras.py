@@ -7,7 +7,8 @@ from lstm_by_hand import encode_by_hand
 from siamese.config.recipe import Encoder
 from siamese.encoder.bilstm_keras import build_encoder
 from siamese.encoder.keras_tf import keras, tf
-from siamese.encoder.layers import MaskedPooling, RowDropout
+from siamese.encoder.layers import MaskedPooling
+from siamese.encoder.row_dropout import RowDropout
 
 TEXTS = [[5], [3, 4, 3], [2, 9, 1, 7, 6, 5, 4], [8, 8]]
 

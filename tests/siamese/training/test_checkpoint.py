@@ -10,11 +10,11 @@ from tiny_run import KilledError, run_in, weights
 
 from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.errors import UserError
+from siamese.storage.checkpoints import checkpoint_folders
 from siamese.training.best_model import restore_best
 from siamese.training.checkpoint import (
     Progress,
     check_checkpoint,
-    checkpoint_folders,
     newest_checkpoint,
 )
 from siamese.training.context import LocalContext

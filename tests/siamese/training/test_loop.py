@@ -16,7 +16,7 @@ from siamese.data.group import Group
 from siamese.data.sampling import sample_rows
 from siamese.encoder.keras_tf import tf
 from siamese.evaluation.pair_metrics import evaluate_scores, labels_of, pair_scores
-from siamese.training.checkpoint import checkpoint_folders
+from siamese.storage.checkpoints import checkpoint_folders
 from siamese.training.context import LocalContext
 from siamese.training.execution import Execution
 from siamese.training.loop import fit

@@ -11,9 +11,9 @@ pytestmark = pytest.mark.cluster  # it measures time
 
 BEGIN = """
 import time
-import distributed.training.watchdog
-distributed.training.watchdog._GRACE = 1.0
-from distributed.training.watchdog import Watchdog
+import distributed.keras.watchdog
+distributed.keras.watchdog._GRACE = 1.0
+from distributed.keras.watchdog import Watchdog
 watchdog = Watchdog(0.5, lambda text: print(text, flush=True))
 """
 

@@ -20,6 +20,11 @@ POLL_EVERY = 0.5
 SILENCE = 60.0
 
 
+def print_line(text: str) -> None:
+    """Print a line at once."""
+    print(text, flush=True)
+
+
 @ray.remote(num_cpus=0)
 class Monitor:
     """Keeps what the workers report until it is asked for. Lives on the node of the driver."""
@@ -27,8 +32,11 @@ class Monitor:
     def __init__(self) -> None:
         self._events: list[tuple[str, Any]] = []
         self._mistake: UserError | None = None
+        self._bug: tuple[bytes | None, str] | None = None
         self._attempts = 0
         self._copied_at = -math.inf
+        self._room = 0
+        self._waiting = self._grows = False
 
     def report(self, kind: str, value: Any = None) -> None:
         """Keep an event.
@@ -50,9 +58,34 @@ class Monitor:
         return time.monotonic() - self._copied_at
 
     def begin(self) -> int:
-        """Count an attempt of the workers to run; the number of attempts."""
-        self._attempts += 1
+        """Count an attempt of the workers to run; the number of attempts, growing left out."""
+        self._attempts += not self._grows
+        self._grows = False
         return self._attempts
+
+    def offer(self, workers: int) -> bool:
+        """Note how many workers there is room for.
+
+        Args:
+            workers: more than run; 0: there is no room for more.
+
+        Returns:
+            Whether those that run wait for it: they are then to be started again.
+        """
+        self._room = workers
+        grows = self._waiting and workers > 0
+        self._waiting = False  # until they ask again
+        self._grows |= grows
+        return grows
+
+    def wait_for_more(self) -> int:
+        """Note that the workers wait to be started again with more, if there is room for more.
+
+        Returns:
+            How many there is room for; 0: go on.
+        """
+        self._waiting = self._room > 0
+        return self._room
 
     def set_mistake(self, error: UserError) -> None:
         """Keep a user's mistake: to start again would not fix it."""
@@ -62,6 +95,18 @@ class Monitor:
         """Return the mistake, if there is one."""
         return self._mistake
 
+    def set_bug(self, error: bytes | None, traceback: str) -> None:
+        """Keep an error of the code that is trained with, pickled if it can be; likewise."""
+        self._bug = self._bug or (error, traceback)
+
+    def bug(self) -> tuple[bytes | None, str] | None:
+        """Return that error and its traceback, if there is one."""
+        return self._bug
+
+    def has_failed(self) -> bool:
+        """Say whether there is a mistake or such an error."""
+        return bool(self._mistake or self._bug)
+
 
 class Follower:
     """Shows what the workers report, while the driver waits: a context manager.
@@ -70,6 +115,7 @@ class Follower:
         monitor: the handle of a `Monitor`.
         patience: seconds without a report after which this process gets a SIGINT.
         report: is given each evaluation.
+        say: prints a line.
 
     Attributes:
         gave_up: whether it has come to that.
@@ -77,11 +123,16 @@ class Follower:
     """
 
     def __init__(
-        self, monitor: Any, patience: float, report: Callable[[dict[str, Any]], None]
+        self,
+        monitor: Any,
+        patience: float,
+        report: Callable[[dict[str, Any]], None],
+        say: Callable[[str], None] = print_line,
     ) -> None:
         self._monitor = monitor
         self._patience = patience
         self._report = report
+        self._say = say
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="follower", daemon=True)
         self._bar = ExitStack()
@@ -122,14 +173,13 @@ class Follower:
             self._last_report = self._last_notice = now
         elif now - self._last_notice > SILENCE:
             self._last_notice = now
-            print(
-                f"no sign of life from the workers for {now - self._last_report:.0f} s: they hang, "
-                "or wait for nodes (`ray status` shows them)",
-                flush=True,
+            self._say(
+                f"no sign of life from the workers for {now - self._last_report:.0f} s: they "
+                "start, wait for nodes (`ray status` shows them), or hang"
             )
         for kind, value in events:
             if kind == "line":
-                print(value, flush=True)
+                self._say(value)
             elif kind == "evaluation":
                 self._report(value)
             elif kind == "start":
@@ -181,9 +231,14 @@ class Reporter:
         self._monitor.report.remote("advance", (self._units, self._note))
         self._units, self._sent = 0, time.monotonic()
 
+    def room(self) -> int:
+        """Ask whether the workers are to wait to be started again: as how many, or 0."""
+        room: int = ray.get(self._monitor.wait_for_more.remote(), timeout=60)
+        return room
+
     def check(self) -> None:
         """Raise `RayError` if the monitor is gone, and so the driver."""
-        ray.get(self._monitor.mistake.remote(), timeout=60)
+        ray.get(self._monitor.has_failed.remote(), timeout=60)
 
     def heartbeat(self) -> None:
         """Report now and then that the worker makes progress."""

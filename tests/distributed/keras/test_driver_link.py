@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from ray.exceptions import ActorDiedError, GetTimeoutError
 
-from distributed.training import driver_link
-from distributed.training.driver_link import POLL_EVERY, Follower, Reporter
+from distributed.keras import driver_link
+from distributed.keras.driver_link import POLL_EVERY, Follower, Reporter
 
 
 def test_all_units_are_reported_when_the_work_ends(monkeypatch) -> None:
