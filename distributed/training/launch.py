@@ -2,14 +2,12 @@
 
 import logging
 import os
-import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from distributed.cluster.signals import keeping
 from siamese.errors import RunError
 from siamese.storage.filesystem import absolute
 from siamese.training.execution import Execution
@@ -59,11 +57,7 @@ def launch(run: TrainingRun, report: Callable[[dict[str, Any]], None]) -> None:
     if not execution.verbose:
         logging.getLogger("ray.train").setLevel(logging.CRITICAL)
     # No checkpoint goes through Ray Train, which wants a place for them all the same.
-    with (
-        TemporaryDirectory(prefix="siamese-ray-") as storage,
-        _unless_set(settings),
-        keeping(signal.SIGINT),
-    ):
+    with TemporaryDirectory(prefix="siamese-ray-") as storage, _unless_set(settings):
         trainer = _trainer(execution, {"run": [shared], "monitor": monitor}, storage)
         problem = _wait(trainer, monitor, execution, report)
     try:
