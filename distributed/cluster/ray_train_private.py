@@ -64,10 +64,10 @@ def _control(parts: dict[str, Any]) -> Any:
     """
     from ray.train.v2._internal.execution.controller import TrainController
 
-    groups: list[Any] = []
+    placement_groups: list[Any] = []
 
     class Controller(TrainController):
-        worker_group_cls = _worker_group(groups)
+        worker_group_cls = _worker_group(placement_groups)
 
     if is_started_here():
         parts = {**parts, "scaling_policy": _unannounced(parts["scaling_policy"])}
@@ -77,10 +77,14 @@ def _control(parts: dict[str, Any]) -> Any:
     try:
         loop.run_until_complete(controller.run())
     except BaseException:
-        with suppress(Exception):  # it says at the end that this process is no actor
-            asyncio.run(controller.abort())
-        for group in groups:  # also of workers that were just being started
-            group.shutdown()
+        # As `TrainController.abort`, which would end the process of an actor.
+        controller._controller_callback_manager.invoke_best_effort("before_controller_abort")
+        if group := controller.get_worker_group():
+            with suppress(Exception):
+                group.abort()
+        for places in placement_groups:  # also of workers that were just being started
+            with suppress(Exception):
+                places.shutdown()
         raise
     finally:
         loop.close()

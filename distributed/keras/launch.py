@@ -2,14 +2,12 @@
 
 import logging
 import os
-import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pickle import PicklingError
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
-from distributed.cluster.signals import keeping
 from siamese.errors import RunError, UserError
 from siamese.training.execution import Execution
 
@@ -90,11 +88,7 @@ def launch(
     if not execution.verbose:
         logging.getLogger("ray.train").setLevel(logging.CRITICAL)
     # No checkpoint goes through Ray Train, which wants a place for them all the same.
-    with (
-        TemporaryDirectory(prefix="siamese-ray-") as storage,
-        _unless_set(settings),
-        keeping(signal.SIGINT),
-    ):
+    with TemporaryDirectory(prefix="siamese-ray-") as storage, _unless_set(settings):
         trainer = _trainer(execution, config, storage, counts)
         problem = _wait(trainer, monitor, execution, report, say or print_line)
     try:

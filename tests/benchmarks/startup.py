@@ -46,12 +46,14 @@ STAGES = {
     "built": "workers, model",
     "step": "first step",
 }
+# The lines of RUN/metrics.jsonl that say so.
+EVENTS = {"start": "built", "train": "step"}
 CAPTION = """
 Seconds, medians of {repeat}, the runs in turns. A run of the recipe `fast` with batches of 64
 groups, ten steps an epoch, one core for each worker. data read: Python starts; with Ray, until it
 starts its first process, so its import is in it and not the reading itself, which is in the next
 column, Ray and preflight: until the run prints what it has read and found. workers, model: the
-workers are started, TensorFlow is imported (in part this may have begun before), the model is
+workers are started, TensorFlow is imported, the model is
 built. first step: traced and taken. in all: until then. CPU: seconds of a core that all processes
 together have used until then; other work on the machine delays the other columns, and this one
 little. to the end: one epoch, evaluated and saved, and the end of Ray."""
@@ -119,8 +121,8 @@ def run(data: Path, workers: int, folder: Path, code: Path) -> dict[str, float |
     while process.poll() is None:
         now = time.monotonic() - begun
         if "step" not in at:
-            events = _events(folder / "metrics.jsonl")
-            at |= {k: now for k, e in (("built", "start"), ("step", "train")) if e in events}
+            for event in _events(folder / "metrics.jsonl") & EVENTS.keys():
+                at.setdefault(EVENTS[event], now)
             if now - counted > COUNT_EVERY or "step" in at:
                 cpu, counted = used.seconds(), now
                 if "ray" not in at and used.has("gcs_server"):
@@ -212,7 +214,7 @@ def compare(data: Path, workers: list[int], codes: list[Path], repeat: int) -> l
         rows += [{"workers": count, "of": code.name, **row} for code, row in named]
         if len(codes) == 2:
             ratios = {
-                heading: None if before is None else medians[0][heading] / before
+                heading: medians[0][heading] / before if before else None
                 for heading, before in medians[1].items()
             }
             rows.append({"workers": count, "of": "ratio", **ratios})

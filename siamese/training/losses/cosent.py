@@ -48,12 +48,14 @@ class CoSENT:
         # Scaled here, so that the gradient of `all_gather` gets a tensor: that of `tf.gather` is
         # sparse, which it cannot take.
         logits = self._scale * gather(tf.reduce_sum(one * other, axis=1))
-        grades = gather(tf.where(inputs.pairs[:, 0] >= 0, inputs.grades, -1.0))
+        grades = tf.where(inputs.pairs[:, 0] >= 0, inputs.grades, -1.0)
         if self._groups_at_once is None:
-            logits, grades = logits[None], grades[None]
+            logits, grades = logits[None], gather(grades)[None]
         else:
-            block = gather(inputs.pair_groups // self._groups_at_once)
-            logits, grades = _in_blocks(block, logits, grades)
+            block = tf.cast(inputs.pair_groups // self._groups_at_once, tf.float32)
+            # Together: a gather is a message to every other replica.
+            grades, block = tf.unstack(gather(tf.stack([grades, block], axis=1)), axis=1)
+            logits, grades = _in_blocks(tf.cast(block, tf.int32), logits, grades)
         return tf.reduce_mean(_ranked(logits, grades)) / tf.cast(inputs.replicas, tf.float32)
 
 
