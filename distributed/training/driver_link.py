@@ -150,8 +150,8 @@ class Follower:
         elif now - self._last_notice > SILENCE:
             self._last_notice = now
             print(
-                f"no sign of life from the workers for {now - self._last_report:.0f} s: they start, "
-                "wait for nodes (`ray status` shows them), or hang",
+                f"no sign of life from the workers for {now - self._last_report:.0f} s: they "
+                "start, wait for nodes (`ray status` shows them), or hang",
                 flush=True,
             )
         for kind, value in events:
