@@ -31,7 +31,7 @@ WORKERS = (8, 16, 32, 64, 128, 256, 512, 1024)
 BATCHES = (4_096, 65_536, 1_048_576)
 ENOUGH = 0.8
 REPORTS = 2000
-PARTS = ("arithmetic", "latency", "embeddings", "gradients")
+PARTS = ("compute", "latency", "embeddings", "gradients")
 
 MEASURED = """
 One worker's step of b groups: {fixed:.1f} ms + {group:.3f} ms a group + {pair:.2e} ms for each
@@ -40,12 +40,12 @@ group that a group is compared with. An all_reduce: {call:.2f} ms + {hop:.3f} ms
 `collectives.py`, whose largest difference is {worst:.0%}. The encoder: {parameters:,} parameters,
 {embedding} numbers a text."""
 TABLE = """
-{groups} groups a worker. exchanged: MB that a worker sends a step, for embeddings and for
-gradients. efficiency: the time of one worker with the same whole batch, divided by the workers'
-time in all. batch for 80 %: the smallest batch of a power of two times the workers with that
-efficiency. Assumed: {gigabits} Gbit/s and {latency} ms a message besides what a message costs
-here. Derived: a worker has arithmetic for its groups, and for each of them against the whole
-batch; each all_reduce is 2 (N - 1) messages one after the other, and 2 (N - 1) / N of its bytes."""
+{groups} groups a worker: seconds of a step, and the MB that each sends. efficiency: the time of
+one worker with the same whole batch, divided by the workers' time in all. batch for 80 %: the
+smallest batch of a power of two times the workers with that efficiency. Assumed: {gigabits}
+Gbit/s and {latency} ms a message besides what a message costs here. Derived: a worker has
+arithmetic for its groups, and for each of them against the whole batch; each all_reduce is 2 (N -
+1) messages one after the other, and 2 (N - 1) / N of its bytes."""
 START = """
 Nodes of one CPU each, all on this machine's {cores} cores, which start everything in turns: a
 cluster of machines starts its nodes at once, and what remains is what one process does for each:
@@ -114,7 +114,7 @@ def step_parts(
         network: what is assumed.
     """
     parts = dict.fromkeys(PARTS, 0.0)
-    parts["arithmetic"] = of.fixed + of.group * groups + of.pair * groups * groups * workers
+    parts["compute"] = of.fixed + of.group * groups + of.pair * groups * groups * workers
     if workers > 1:
         messages = reduces * 2 * (workers - 1)
         parts["latency"] = reduces * of.call + messages * (of.hop + network.hop)
@@ -136,7 +136,7 @@ def sent_bytes(workers: int, groups: float, alone: dict[str, Any]) -> tuple[floa
 
 def efficiency(workers: int, groups: float, *arguments: Any) -> float:
     """How much of the workers' time one worker would need for the same batch."""
-    one = step_parts(1, groups * workers, *arguments)["arithmetic"]
+    one = step_parts(1, groups * workers, *arguments)["compute"]
     return one / workers / sum(step_parts(workers, groups, *arguments).values())
 
 
@@ -230,15 +230,13 @@ def table(groups: int, arguments: tuple[Any, ...]) -> list[dict[str, Any]]:
     for workers in WORKERS:
         parts = step_parts(workers, groups, *arguments)
         step = sum(parts.values())
-        sent = sent_bytes(workers, groups, arguments[0])
         rows.append(
             {
                 "workers": workers,
                 "batch": workers * groups,
-                **{f"{name}, ms": 1000 * parts[name] for name in PARTS},
-                "step, ms": 1000 * step,
-                "exchanged, MB": f"{sent[0] / 1e6:,.0f} + {sent[1] / 1e6:.0f}",
-                "groups/s": round(workers * groups / step),
+                **{name: parts[name] for name in PARTS},
+                "step": step,
+                "sent, MB": round(sum(sent_bytes(workers, groups, arguments[0])) / 1e6),
                 "efficiency": efficiency(workers, groups, *arguments),
                 "batch for 80 %": batch_for(ENOUGH, workers, *arguments),
             }
