@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from encoders import SHAPES, make
 
-from siamese.encoder.bilstm_numpy import Inference
+from siamese.encoder.bilstm_cpu import Inference
 from siamese.encoder.weights import read_weights, weights_of
 
 
