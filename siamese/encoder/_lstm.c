@@ -16,6 +16,36 @@
 /* Raised when a function's arguments change: a library that was built before is not called. */
 int lstm_interface(void) { return 1; }
 
+/* Finds rows that were in the same state and read the same: a step is taken for the first of them.
+ *
+ * read    what `count` rows read; those before `there` have a state
+ * first   of each row: the first that is like it; those before `there` have that of the step before
+ * rows    where the first ones go, in their order
+ * others  room for 5 numbers a row
+ *
+ * Returns how many they are.
+ */
+static long find_first(const int32_t *read, long there, long count, int32_t *first, int32_t *rows,
+                       int32_t *others)
+{
+    int32_t *state = others, *slots = others + count;
+    unsigned long size = 1, found = 0;
+    while ((long)size < 2 * count)
+        size *= 2; /* less than 4 times as many */
+    memset(slots, -1, size * sizeof *slots);
+    for (long row = 0; row < count; row++) {
+        state[row] = row < there ? first[row] : -1;
+        uint64_t hash = (uint64_t)(state[row] + 1) << 32 | (uint32_t)read[row];
+        unsigned long at = (hash * 0x9E3779B97F4A7C15u >> 32) & (size - 1);
+        while (slots[at] >= 0 && (read[slots[at]] != read[row] || state[slots[at]] != state[row]))
+            at = (at + 1) & (size - 1);
+        if (slots[at] < 0)
+            rows[found++] = slots[at] = row;
+        first[row] = slots[at];
+    }
+    return found;
+}
+
 #define HOLD(x) __asm__ volatile("" : "+" REGISTER(x))
 
 #if defined(__x86_64__)

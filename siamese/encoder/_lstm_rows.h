@@ -19,6 +19,7 @@ typedef int32_t NAMED(ints) __attribute__((vector_size(4 * LANES)));
 #define multiply NAMED(multiply)
 #define step NAMED(step)
 #define lstm NAMED(lstm)
+#define multiply_all NAMED(multiply_all)
 #define products NAMED(products)
 
 /* tanh(x) = m / (m + 2) with m = exp(2 x) - 1 and exp(2 x) = 2^n exp(2 r), |r| <= log(2) / 4.
@@ -44,63 +45,69 @@ INLINE floats tanh_of(floats x)
     return m / (m + SPREAD(2.0f));
 }
 
-/* Adds the products of some rows with a panel to `sums`. `count` must be a constant. */
-INLINE void multiply(floats sums[][4], int count, const float *rows, long stride, long height,
+/* Adds the products of some rows with a panel to `sums`; `count` and `vectors` are constants.
+ *
+ * A panel has `vectors` registers of columns: 4, or 1 where there are few columns.
+ */
+INLINE void multiply(floats sums[][4], int count, int vectors, const float *const *rows, long height,
                      const float *panel)
 {
-    for (long k = 0; k < height; k++, panel += 4 * LANES) {
+    for (long k = 0; k < height; k++, panel += vectors * LANES) {
         floats x[ROWS];
 #pragma GCC unroll 8
         for (int row = 0; row < count; row++) {
-            x[row] = SPREAD(rows[row * stride + k]);
+            x[row] = SPREAD(rows[row][k]);
             HOLD(x[row]);
         }
 #pragma GCC unroll 4
-        for (int gate = 0; gate < 4; gate++) {
-            floats weights = *(const floats *)(panel + gate * LANES);
+        for (int n = 0; n < vectors; n++) {
+            floats weights = *(const floats *)(panel + n * LANES);
             HOLD(weights);
 #pragma GCC unroll 8
             for (int row = 0; row < count; row++)
-                sums[row][gate] = FMA(x[row], weights, sums[row][gate]);
+                sums[row][n] = FMA(x[row], weights, sums[row][n]);
         }
     }
 }
 
 /* Takes a step of some rows, for the units of a panel.
  *
- * before   their outputs of the step before; height 0: they begin here
- * read     which row of `inputs`, of `width` numbers, each has
- * states   their cell states, `padded` numbers a row
- * after    where their outputs go, of `real` units: the last panel may be filled up
+ * before   outputs of the step before; height 0: the rows begin here
+ * inputs   `4 padded` numbers for each id that is read
+ * states   cell states, `padded` numbers a row
+ * after    where the outputs go, `stride` numbers a row
+ * real     units of the panel: the last one may be filled up
  */
-INLINE void step(int count, const float *before, long height, const float *panel, const float *inputs,
-                 const int32_t *read, long width, float *states, long padded, float *after, long stride,
-                 long real)
+INLINE void step(int count, const int32_t *rows, const float *before, long height, const float *panel,
+                 const float *inputs, const int32_t *read, float *states, long padded, float *after,
+                 long stride, long real)
 {
     floats sums[ROWS][4];
-    for (int row = 0; row < count; row++) {
+    const float *outputs[ROWS];
+    for (int n = 0; n < count; n++) {
+        outputs[n] = before + rows[n] * stride;
         for (int gate = 0; gate < 4; gate++) {
-            __builtin_prefetch(inputs + read[row] * width + gate * LANES);
-            sums[row][gate] = SPREAD(0.0f);
+            __builtin_prefetch(inputs + read[rows[n]] * 4 * padded + gate * LANES);
+            sums[n][gate] = SPREAD(0.0f);
         }
     }
-    multiply(sums, count, before, stride, height, panel);
-    for (int row = 0; row < count; row++) {
-        const floats *input = (const floats *)(inputs + read[row] * width);
-        floats *state = (floats *)(states + row * padded);
-        floats i = tanh_of(sums[row][0] + input[0]) + SPREAD(1.0f);
-        floats f = tanh_of(sums[row][1] + input[1]) + SPREAD(1.0f);
-        floats o = tanh_of(sums[row][2] + input[2]) + SPREAD(1.0f);
-        floats c = i * tanh_of(sums[row][3] + input[3]);
+    multiply(sums, count, 4, outputs, height, panel);
+    for (int n = 0; n < count; n++) {
+        const floats *input = (const floats *)(inputs + read[rows[n]] * 4 * padded);
+        floats *state = (floats *)(states + rows[n] * padded);
+        floats i = tanh_of(sums[n][0] + input[0]) + SPREAD(1.0f);
+        floats f = tanh_of(sums[n][1] + input[1]) + SPREAD(1.0f);
+        floats o = tanh_of(sums[n][2] + input[2]) + SPREAD(1.0f);
+        floats c = i * tanh_of(sums[n][3] + input[3]);
         if (height)
             c = FMA(f, *state, c);
         c *= SPREAD(0.5f);
         *state = c;
         floats output = o * tanh_of(c);
         if (real == LANES)
-            *(floats *)(after + row * stride) = output;
+            *(floats *)(after + rows[n] * stride) = output;
         else
-            memcpy(after + row * stride, &output, 4 * real);
+            memcpy(after + rows[n] * stride, &output, 4 * real);
     }
 }
 
@@ -115,33 +122,44 @@ INLINE void step(int count, const float *before, long height, const float *panel
  * counts     rows that have a character at each position
  * states     room for the states of all rows
  * outputs    `stride` numbers a character
+ * notes      room for 7 numbers a row
  */
 TARGET void lstm(const float *inputs, const int32_t *read, const float *recurrent,
                  const int32_t *counts, long positions, int backward, long units, float *states,
-                 float *outputs, long stride)
+                 float *outputs, long stride, int32_t *notes)
 {
-    long panels = (units + LANES - 1) / LANES, padded = panels * LANES, width = 4 * padded;
-    long start = 0, before = 0, there = 0;
+    long panels = (units + LANES - 1) / LANES, padded = panels * LANES;
+    long start = 0, before = 0, there = 0, most = positions ? counts[0] : 0;
+    int32_t *first = notes, *rows = notes + most, *others = notes + 2 * most;
     for (long position = 0; backward && position < positions; position++)
         start += counts[position];
     for (long taken = 0; taken < positions; taken++) {
         long count = counts[backward ? positions - 1 - taken : taken];
         start = backward ? start - count : start;
-        long going_on = there < count ? there : count;
+        there = there < count ? there : count;
+        long going_on = 0;
+        long different = find_first(read + start, there, count, first, rows, others);
+        while (going_on < different && rows[going_on] < there)
+            going_on++;
         for (long panel = 0, unit = 0; panel < panels; panel++, unit += LANES) {
             long real = units - unit < LANES ? units - unit : LANES;
-            for (long row = 0, size; row < count; row += size) {
-                long left = (row < going_on ? going_on : count) - row;
-                size = left < ROWS ? 1 : ROWS;
+            for (long n = 0, size; n < different; n += size) {
+                size = (n < going_on ? going_on : different) - n < ROWS ? 1 : ROWS;
 #define STEP(size) \
-    step(size, outputs + (before + row) * stride, row < going_on ? units : 0, \
-         recurrent + panel * units * 4 * LANES, inputs + 4 * unit, read + start + row, width, \
-         states + row * padded + unit, padded, outputs + (start + row) * stride + unit, stride, real)
+    step(size, rows + n, outputs + before * stride, n < going_on ? units : 0, \
+         recurrent + panel * units * 4 * LANES, inputs + 4 * unit, read + start, states + unit, \
+         padded, outputs + start * stride + unit, stride, real)
                 if (size == ROWS)
                     STEP(ROWS); /* with a constant, its loops over rows are unrolled */
                 else
                     STEP(1);
             }
+        }
+        for (long row = 0; row < count; row++) {
+            if (first[row] == row)
+                continue;
+            memcpy(outputs + (start + row) * stride, outputs + (start + first[row]) * stride, 4 * units);
+            memcpy(states + row * padded, states + first[row] * padded, 4 * padded);
         }
         before = start;
         there = count;
@@ -149,24 +167,37 @@ TARGET void lstm(const float *inputs, const int32_t *read, const float *recurren
     }
 }
 
-/* Multiplies rows `[count, height]` by panels, and adds a bias: `[count, 4 LANES panels]`. */
-TARGET void products(const float *rows, long count, long height, const float *kernel,
-                     const float *bias, long panels, float *out)
+INLINE void multiply_all(int vectors, const float *rows, long count, long height, const float *kernel,
+                         const float *bias, long panels, float *out)
 {
-    for (long panel = 0; panel < panels; panel++, bias += 4 * LANES, kernel += height * 4 * LANES) {
+    long width = vectors * LANES;
+    for (long panel = 0; panel < panels; panel++, kernel += height * width) {
         for (long row = 0, size; row < count; row += size) {
             size = count - row < ROWS ? 1 : ROWS;
             floats sums[ROWS][4];
-            for (int n = 0; n < size; n++)
-                memcpy(sums[n], bias, sizeof sums[n]);
+            const float *at[ROWS];
+            for (int n = 0; n < size; n++) {
+                memcpy(sums[n], bias + panel * width, 4 * width);
+                at[n] = rows + (row + n) * height;
+            }
             if (size == ROWS)
-                multiply(sums, ROWS, rows + row * height, height, height, kernel);
+                multiply(sums, ROWS, vectors, at, height, kernel);
             else
-                multiply(sums, 1, rows + row * height, height, height, kernel);
+                multiply(sums, 1, vectors, at, height, kernel);
             for (int n = 0; n < size; n++)
-                memcpy(out + ((row + n) * panels + panel) * 4 * LANES, sums[n], sizeof sums[n]);
+                memcpy(out + ((row + n) * panels + panel) * width, sums[n], 4 * width);
         }
     }
+}
+
+/* Multiplies rows `[count, height]` by panels of 4 registers, or of 1, and adds a bias. */
+TARGET void products(const float *rows, long count, long height, const float *kernel,
+                     const float *bias, long panels, int vectors, float *out)
+{
+    if (vectors == 4)
+        multiply_all(4, rows, count, height, kernel, bias, panels, out);
+    else
+        multiply_all(1, rows, count, height, kernel, bias, panels, out);
 }
 
 #undef floats
@@ -175,6 +206,7 @@ TARGET void products(const float *rows, long count, long height, const float *ke
 #undef multiply
 #undef step
 #undef lstm
+#undef multiply_all
 #undef products
 #undef INLINE
 #undef NAMED

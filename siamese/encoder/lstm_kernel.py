@@ -40,10 +40,12 @@ class Kernel:
         self.run = getattr(library, f"lstm_{name}")
         self.run.argtypes = [
             *(pointer, pointer, pointer, pointer, number),
-            *(ctypes.c_int, number, pointer, pointer, number),
+            *(ctypes.c_int, number, pointer, pointer, number, pointer),
         ]
         self._products = getattr(library, f"products_{name}")
-        self._products.argtypes = [pointer, number, number, pointer, pointer, number, pointer]
+        self._products.argtypes = [
+            *(pointer, number, number, pointer, pointer, number, ctypes.c_int, pointer)
+        ]
         self.run.restype = self._products.restype = None
 
     def lstm(self, weights: LstmWeights) -> "KernelLstm":
@@ -53,10 +55,10 @@ class Kernel:
     def products(self, kernel: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
         """Prepare products of rows `[m, k]` with a kernel, float32 `[k, n]`."""
         height, width = kernel.shape
-        lanes = 4 * self.lanes
-        columns = np.zeros((height, -(-width // lanes), lanes), np.float32)
-        columns.reshape(height, -1)[:, :width] = kernel
-        panels = np.ascontiguousarray(columns.transpose(1, 0, 2))
+        columns = self.lanes if width <= self.lanes else 4 * self.lanes
+        filled = np.zeros((height, -(-width // columns), columns), np.float32)
+        filled.reshape(height, -1)[:, :width] = kernel
+        panels = np.ascontiguousarray(filled.transpose(1, 0, 2))
         bias = np.zeros(panels.shape[::2], np.float32)
 
         def multiplied(rows: np.ndarray) -> np.ndarray:
@@ -73,7 +75,7 @@ class Kernel:
         filled = np.zeros((rows, 4, count * self.lanes), np.float32)
         filled[..., :units] = gates
         by_panel = filled.reshape(rows, 4, count, self.lanes).transpose(2, 0, 1, 3)
-        return np.ascontiguousarray(by_panel)
+        return np.ascontiguousarray(by_panel).reshape(count, rows, -1)
 
     def multiply(
         self, rows: np.ndarray, panels: np.ndarray, bias: np.ndarray, out: np.ndarray
@@ -87,6 +89,7 @@ class Kernel:
             panels.ctypes.data,
             bias.ctypes.data,
             len(panels),
+            panels.shape[-1] // self.lanes,
             out.ctypes.data,
         )
 
@@ -138,6 +141,7 @@ class KernelLstm:
         outputs = np.empty((len(read), 2 * self._units), np.float32)
         counts = np.array(at.counts, np.int32)
         states = np.empty((max(at.counts, default=0), inputs.shape[-1] // 4), np.float32)
+        notes = np.empty(7 * len(states), np.int32)
         read = np.ascontiguousarray(read, np.int32)
         for direction in range(2):
             self._kernel.run(
@@ -151,6 +155,7 @@ class KernelLstm:
                 states.ctypes.data,
                 outputs[:, direction * self._units :].ctypes.data,
                 outputs.shape[1],
+                notes.ctypes.data,
             )
         return outputs
 
