@@ -7,6 +7,7 @@ is no library, or none of its versions suits, there is no kernel and numpy compu
 
 import ctypes
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -174,5 +175,6 @@ def _library() -> ctypes.CDLL | None:
     for suffix in EXTENSION_SUFFIXES:
         path = Path(__file__).with_name(f"_lstm{suffix}")
         if path.is_file():
-            return ctypes.CDLL(str(path))
+            with suppress(OSError):  # of another system, in a folder that several use
+                return ctypes.CDLL(str(path))
     return None

@@ -1,4 +1,4 @@
-"""The arithmetic in numpy against Keras's layers, and its use by several threads."""
+"""Inference on a CPU against Keras's layers, compiled and in numpy, and its use by several threads."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -6,46 +6,56 @@ import numpy as np
 import pytest
 from encoders import SHAPES, make
 
-from siamese.encoder.bilstm_cpu import Inference
+from siamese.encoder.bilstm_cpu import Inference, arithmetics
 from siamese.encoder.weights import read_weights, weights_of
 
 
 @pytest.mark.parametrize(("units", "pooling"), SHAPES)
 def test_embeddings_are_those_of_the_layers(units, pooling) -> None:
     _, model, _, ids, _ = make(units, pooling)
-    embed = Inference(weights_of(model), pooling)
-    for _ in range(2):  # with characters never seen, and with known ones
-        np.testing.assert_allclose(embed(ids.numpy()), model(ids), atol=1e-6)
+    expected = model(ids)
+    for arithmetic in arithmetics():
+        embed = Inference(weights_of(model), pooling, arithmetic)
+        for _ in range(2):  # with characters never seen, and with known ones
+            np.testing.assert_allclose(embed(ids.numpy()), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(("units", "pooling"), SHAPES)
 def test_a_row_depends_neither_on_the_others_nor_on_padding(units, pooling) -> None:
     _, model, _, ids, _ = make(units, pooling)
-    embed = Inference(weights_of(model), pooling)
-    together = embed(ids.numpy())
-    for row, expected in zip(ids.numpy(), together, strict=True):
-        alone = embed(row[None, : np.count_nonzero(row)])
-        np.testing.assert_allclose(alone[0], expected, atol=1e-6)
+    for arithmetic in arithmetics():
+        embed = Inference(weights_of(model), pooling, arithmetic)
+        together = embed(ids.numpy())
+        for row, expected in zip(ids.numpy(), together, strict=True):
+            alone = embed(row[None, : np.count_nonzero(row)])
+            np.testing.assert_allclose(alone[0], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(("units", "pooling"), SHAPES)
 def test_rows_without_characters_are_zeros_and_no_rows_none(units, pooling) -> None:
     _, model, _, ids, _ = make(units, pooling)
-    embed = Inference(weights_of(model), pooling)
-    found = embed(np.zeros_like(ids))
-    assert found.shape == (13, 2 * units[-1]) and not found.any()
-    assert embed(ids.numpy()[:0]).shape == (0, 2 * units[-1])
+    for arithmetic in arithmetics():
+        embed = Inference(weights_of(model), pooling, arithmetic)
+        found = embed(np.zeros_like(ids))
+        assert found.shape == (13, 2 * units[-1]) and not found.any()
+        assert embed(ids.numpy()[:0]).shape == (0, 2 * units[-1])
 
 
 def test_threads_at_once_find_what_one_finds() -> None:
     _, model, _, _, _ = make((7, 5), "attention")
     weights = weights_of(model)
     batches = np.random.default_rng(3).integers(1, 50, (200, 5, 9))
-    alone = Inference(weights, "attention")
-    expected = [alone(ids) for ids in batches]
-    with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(Inference(weights, "attention"), batches))
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    for arithmetic in arithmetics():
+        alone = Inference(weights, "attention", arithmetic)
+        expected = [alone(ids) for ids in batches]
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(Inference(weights, "attention", arithmetic), batches))
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_numpy_computes_where_nothing_is_compiled(monkeypatch) -> None:
+    monkeypatch.setattr("siamese.encoder.bilstm_cpu.kernels", lambda: ())
+    assert [arithmetic.name for arithmetic in arithmetics()] == ["numpy"]
 
 
 @pytest.mark.parametrize(("units", "pooling"), SHAPES)
