@@ -35,7 +35,9 @@ def texts_of(rows: int, longest: int, characters: int) -> tuple[np.ndarray, Posi
     return read, at
 
 
-def by_hand(inputs: np.ndarray, read: np.ndarray, at: Positions, weights: LstmWeights) -> np.ndarray:
+def by_hand(
+    inputs: np.ndarray, read: np.ndarray, at: Positions, weights: LstmWeights
+) -> np.ndarray:
     """Twice the outputs of each character, text by text, in float64."""
     units = weights.units
     outputs = np.zeros((len(read), 2 * units))
