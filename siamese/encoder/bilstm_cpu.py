@@ -1,7 +1,7 @@
 """Texts' ids -> embeddings on a CPU: no TensorFlow to import, to trace or to wait for.
 
-The characters of a batch are laid out by position (`positions.py`). A step of the LSTM then computes
-a slice, and no padding. The backward direction takes the positions from the last to the first, so
+The characters of a batch are laid out by position (`positions.py`). A step of the LSTM then
+computes a slice, and no padding. The backward direction takes the positions from the last to the first, so
 that it finds the same slices; a row joins it at its own last character. A character's product with
 the first layer's input kernel is taken when it is first met, and looked up from then on.
 
@@ -9,8 +9,8 @@ The LSTM itself is computed by `lstm_kernel.py`, which is compiled, or where it 
 `lstm_numpy.py`.
 
 A row's embedding has the same bits whatever the other rows are and whatever was embedded before:
-so have the products and steps of both, and everything else is computed for each number by itself, or
-summed up in the order of the positions.
+so have the products and steps of both, and everything else is computed for each number by itself,
+or summed up in the order of the positions.
 """
 
 from collections.abc import Callable, Mapping

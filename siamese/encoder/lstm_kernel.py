@@ -1,8 +1,8 @@
 """An LSTM's arithmetic, compiled (`_lstm.c`): many times less time than numpy takes for the same.
 
 It is built when the package is installed, if there is a C compiler. The library is plain C, called
-by ctypes without the interpreter's lock, and holds a version for each kind of processor. Where there
-is no library, or none of its versions suits, there is no kernel and numpy computes.
+by ctypes without the interpreter's lock, and holds a version for each kind of processor. Where
+there is no library, or none of its versions suits, there is no kernel and numpy computes.
 """
 
 import ctypes

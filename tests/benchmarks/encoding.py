@@ -48,8 +48,8 @@ MAX_LENGTH = 64
 AGREE = 1e-4
 CAPTION = """
 {count:,} texts of {mean:.1f} characters on average, {max_length} at most, {threads} threads; the
-arithmetic of SentenceEncoder: {arithmetic}. Medians of {repeat} in turns. times ours: how many times
-its time is ours; p50 and p99: of {alone:,} texts encoded one by one. {sizes}.{missing}
+arithmetic of SentenceEncoder: {arithmetic}. Medians of {repeat} in turns. times ours: how many
+times its time is ours; p50 and p99: of {alone:,} texts encoded one by one. {sizes}.{missing}
 """
 
 Encode = Callable[[list[str]], np.ndarray]

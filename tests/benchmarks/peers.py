@@ -1,4 +1,6 @@
-"""The same encoder in PyTorch and in ONNX Runtime. Import it before TensorFlow, which cannot bear triton after itself.
+"""The same encoder in PyTorch and in ONNX Runtime.
+
+Import it before TensorFlow, which cannot bear triton after itself.
 
 `MISSING` is what a benchmark says where the extra `bench` is not installed; then the functions
 cannot be called.

@@ -1,4 +1,4 @@
-"""Inference on a CPU against Keras's layers, compiled and in numpy, and its use by several threads."""
+"""Inference on a CPU against Keras's layers, compiled and in numpy; in several threads."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,4 +1,4 @@
-"""The compiled arithmetic against the same in float64, for each version that this processor suits."""
+"""The compiled arithmetic against the same in float64: each version for this processor."""
 
 import ctypes
 
