@@ -1,9 +1,10 @@
 """Texts' ids -> embeddings on a CPU: no TensorFlow to import, to trace or to wait for.
 
 The characters of a batch are laid out by position (`positions.py`). A step of the LSTM then
-computes a slice, and no padding. The backward direction takes the positions from the last to the first, so
-that it finds the same slices; a row joins it at its own last character. A character's product with
-the first layer's input kernel is taken when it is first met, and looked up from then on.
+computes a slice, and no padding. The backward direction takes the positions from the last to the
+first, so that it finds the same slices; a row joins it at its own last character. A character's
+product with the first layer's input kernel is taken when it is first met, and looked up from then
+on.
 
 The LSTM itself is computed by `lstm_kernel.py`, which is compiled, or where it is not by
 `lstm_numpy.py`.
