@@ -12,7 +12,7 @@ reads every text from its own end. Three things save the rest of the time:
   the recurrent kernel's gradient is one matrix product at the end.
 
 The layers hold the weights, and a GPU runs them as they are (cuDNN). Without gradients, see
-`bilstm_numpy.py`.
+`bilstm_cpu.py`.
 """
 
 from collections.abc import Callable, Mapping

@@ -15,7 +15,7 @@ from siamese.encoder.arguments import (
     checked_flag,
     checked_sentences,
 )
-from siamese.encoder.bilstm_numpy import Inference
+from siamese.encoder.bilstm_cpu import Inference
 from siamese.encoder.calibration import Calibrator
 from siamese.encoder.comparing import Comparing
 from siamese.encoder.fingerprint import fingerprint_of
@@ -43,8 +43,8 @@ SMALLEST_SHARE = 32
 class SentenceEncoder(Comparing):
     """Turns sentences into vectors, and compares them.
 
-    Load one with `SentenceEncoder.load(folder)`. On a CPU it works in numpy (`bilstm_numpy.py`) and
-    never imports TensorFlow; on a machine with a GPU it runs the Keras model there. It may be
+    Load one with `SentenceEncoder.load(folder)`. On a CPU it never imports TensorFlow
+    (`bilstm_cpu.py`); on a machine with a GPU it runs the Keras model there. It may be
     called by several threads at once, pickled, and handed to Ray or joblib.
 
     Example:

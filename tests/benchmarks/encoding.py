@@ -1,15 +1,23 @@
 """How fast texts become vectors, many at once and one alone, beside the peers.
 
-    python tests/benchmarks/encoding.py [--texts FILE] [--units 128 32] [--dim 300] [--repeat 3]
-        [--json FILE]
+    python tests/benchmarks/encoding.py [--texts FILE] [--sizes notebook default] [--repeat 3]
+        [--threads N] [--arithmetic numpy] [--json FILE]
 
 FILE is anything `siamese encode` reads; by default the sample's groups. The encoder is untrained:
-that makes no difference to its speed. Beside it run Keras's own layers on the same batches, and
-sentence-transformers' `encode` with its LSTM module and the same weights (the extra `bench`; left
-out, with a word, where it is not installed). All must find the same embeddings.
+that makes no difference to its speed. Beside it run Keras's own layers on the same batches;
+sentence-transformers' `encode` with its LSTM module and the same weights (the extra `bench`); and
+ONNX Runtime with the graph that `siamese export` writes (the extra `onnx`), the texts sorted by
+length. What is not installed is left out, with a word. All must find the same embeddings.
+
+sentence-transformers is measured where attention pools too (`default`), with the mean: its own
+modules have no attention, which takes little time.
 """
 
+# First of all: torch that is imported after TensorFlow ends the process.
+from peers import MISSING, onnx_session, sentence_transformer, use_threads  # isort: skip
+
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -19,110 +27,144 @@ from typing import Any
 
 import numpy as np
 from measured import seconds, show
-from peers import MISSING, sentence_transformer
 
 from siamese.config.recipe import Encoder, Recipe, Text
 from siamese.data.reading import read_texts
+from siamese.encoder.bilstm_cpu import Inference, arithmetics
 from siamese.encoder.bilstm_keras import build_encoder
 from siamese.encoder.keras_tf import keras, tf
 from siamese.encoder.sentence_encoder import SentenceEncoder
 from siamese.text.vocabulary import Vocabulary, count_characters
 
 SAMPLE = Path(__file__).parents[2] / "data" / "siamese" / "df_train.json"
-ALONE = 1000
+# Units of each layer, numbers a character, pooling.
+SIZES: dict[str, dict[str, Any]] = {
+    "notebook": {"lstm_units": (128, 32), "embedding_dim": 300, "pooling": "mean"},
+    "default": {"lstm_units": (192,), "embedding_dim": 256, "pooling": "attention"},
+}
+ALONE = 300
 MAX_LENGTH = 64
 # The largest difference of two embeddings' numbers that is still rounding.
 AGREE = 1e-4
 CAPTION = """
-{count:,} texts of {mean:.1f} characters on average, {max_length} at most, medians of {repeat} in
-turns; ours: how many times as fast SentenceEncoder is; p50 and p99: of {alone:,} texts encoded one
-by one. BiLSTM of {units} units a direction over {dim} numbers a character, mean over time.{missing}
+{count:,} texts of {mean:.1f} characters on average, {max_length} at most, {threads} threads; the
+arithmetic of SentenceEncoder: {arithmetic}. Medians of {repeat} in turns. times ours: how many
+times its time is ours; p50 and p99: of {alone:,} texts encoded one by one. {sizes}.{missing}
 """
 
 Encode = Callable[[list[str]], np.ndarray]
 
 
-def untrained(texts: list[str], units: list[int], dim: int) -> SentenceEncoder:
+def untrained(texts: list[str], sizes: dict[str, Any]) -> SentenceEncoder:
     """An encoder of these sizes."""
     vocabulary = Vocabulary(count_characters(texts), lowercase=False)
-    table = np.random.default_rng(1).normal(size=(len(vocabulary), dim)).astype(np.float32) / 10
-    recipe = Recipe(
-        text=Text(max_length=MAX_LENGTH),
-        encoder=Encoder(embedding_dim=dim, lstm_units=tuple(units)),
-    )
+    rng = np.random.default_rng(1)
+    shape = (len(vocabulary), sizes["embedding_dim"])
+    table = rng.normal(size=shape).astype(np.float32) / 10
+    recipe = Recipe(text=Text(max_length=MAX_LENGTH, lowercase=False), encoder=Encoder(**sizes))
     keras.utils.set_random_seed(1)
-    return SentenceEncoder.of_model(build_encoder(recipe.encoder, table)[0], vocabulary, recipe)
+    model = build_encoder(recipe.encoder, table)[0]
+    if recipe.encoder.pooling == "attention":  # begins at zeros
+        kernel = model.get_layer("attention_pooling").kernel
+        kernel.assign(rng.normal(size=kernel.shape))
+    return SentenceEncoder.of_model(model, vocabulary, recipe)
 
 
-def through_layers(encoder: SentenceEncoder) -> SentenceEncoder:
+def through_layers(encoder: SentenceEncoder) -> Encode:
     """The same encoder, computed by Keras's layers."""
     other = SentenceEncoder(encoder.weights, encoder.vocabulary, encoder.recipe)
     ids = tf.TensorSpec([None, None], tf.int32)
     function = tf.function(lambda ids: encoder.model(ids), input_signature=[ids])
     other._inference = lambda ids: function(ids).numpy()  # type: ignore[assignment]
-    return other
+    return other.encode
 
 
-def measure(encoders: dict[str, Encode], texts: list[str], repeat: int) -> list[dict[str, Any]]:
+def all_encoders(
+    encoder: SentenceEncoder, threads: int
+) -> tuple[dict[str, Encode], dict[str, Encode]]:
+    """Ours and the peers by name; and those whose embeddings are others: of the mean."""
+    same: dict[str, Encode] = {
+        "SentenceEncoder.encode": encoder.encode,
+        "Keras's layers, the same batches": through_layers(encoder),
+    }
+    session = onnx_session(encoder, threads)
+    for size in (32, 128, 512) if session else ():
+        same[f"ONNX Runtime, by length, batches of {size}"] = partial(session, batch_size=size)
+    others: dict[str, Encode] = {}
+    if not MISSING:
+        peer = sentence_transformer(encoder.weights, encoder.vocabulary, MAX_LENGTH)
+        for size in (32, 512):
+            found = same if encoder.recipe.encoder.pooling == "mean" else others
+            found[f"sentence-transformers, batches of {size}"] = partial(
+                peer.encode, batch_size=size
+            )
+    return same, others
+
+
+def measure(
+    same: dict[str, Encode], others: dict[str, Encode], texts: list[str], repeat: int
+) -> list[dict[str, Any]]:
     """A row of the table for each; the first one is ours."""
-    ours = next(iter(encoders.values()))(texts)
-    differences = [float(np.abs(encode(texts) - ours).max()) for encode in encoders.values()]
+    encoders = same | others
+    ours = next(iter(same.values()))(texts)
+    differs = {name: float(np.abs(encode(texts) - ours).max()) for name, encode in same.items()}
     taken = seconds([partial(encode, texts) for encode in encoders.values()], repeat)
-    alone = []
-    for encode in encoders.values():
-        times = []
-        for text in texts[:ALONE]:
+    rows = []
+    for (name, encode), each in zip(encoders.items(), taken, strict=True):
+        alone = []
+        for text in texts[:: -(-len(texts) // ALONE)]:
             start = time.perf_counter()
             encode([text])
-            times.append(1000 * (time.perf_counter() - start))
-        alone.append(times)
-    return [
-        {
-            "what": name,
-            "texts/s": int(len(texts) / each),
-            "ours (times)": each / taken[0],
-            "p50 (ms)": float(np.percentile(single, 50)),
-            "p99 (ms)": float(np.percentile(single, 99)),
-            "differs by": difference,
-        }
-        for name, each, single, difference in zip(encoders, taken, alone, differences, strict=True)
-    ]
+            alone.append(1000 * (time.perf_counter() - start))
+        rows.append(
+            {
+                "what": name,
+                "texts/s": int(len(texts) / each),
+                "times ours": each / taken[0],
+                "p50 (ms)": float(np.percentile(alone, 50)),
+                "p99 (ms)": float(np.percentile(alone, 99)),
+                "differs by": differs.get(name),
+            }
+        )
+    return rows
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--texts", type=Path, default=SAMPLE)
-    parser.add_argument("--units", type=int, nargs="+", default=[128, 32])
-    parser.add_argument("--dim", type=int, default=300)
+    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=["notebook"])
+    parser.add_argument("--count", type=int, help="so many of the texts, evenly; default: all")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    names = [each.name for each in arithmetics()]
+    parser.add_argument("--arithmetic", choices=names, default=names[0])
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
 
+    use_threads(options.threads)
     texts = [text for text in read_texts([str(options.texts)]) if text]
-    encoder = untrained(texts, options.units, options.dim)
-    encoders: dict[str, Encode] = {
-        "SentenceEncoder.encode": encoder.encode,
-        "Keras's layers, the same batches": through_layers(encoder).encode,
-    }
-    if not MISSING:
-        peer = sentence_transformer(encoder.weights, encoder.vocabulary, MAX_LENGTH)
-        for batch_size in (32, 512):
-            encoders[f"sentence-transformers, batches of {batch_size}"] = (
-                lambda texts, n=batch_size: peer.encode(texts, batch_size=n)
-            )
-    rows = measure(encoders, texts, options.repeat)
-    caption = CAPTION.format(
-        count=len(texts),
-        mean=np.mean([min(len(text), MAX_LENGTH) for text in texts]),
-        max_length=MAX_LENGTH,
-        repeat=options.repeat,
-        alone=ALONE,
-        units=" and ".join(map(str, options.units)),
-        dim=options.dim,
-        missing=MISSING,
-    )
-    show("Encoding", rows, caption, options.json)
-    if any(row["differs by"] > AGREE for row in rows):
+    texts = texts[:: max(len(texts) // (options.count or len(texts)), 1)]
+    arithmetic = next(each for each in arithmetics() if each.name == options.arithmetic)
+    apart = False
+    for name in options.sizes:
+        encoder = untrained(texts, SIZES[name])
+        pooling = encoder.recipe.encoder.pooling
+        encoder._inference = Inference(encoder.weights, pooling, arithmetic)
+        rows = measure(*all_encoders(encoder, options.threads), texts, options.repeat)
+        caption = CAPTION.format(
+            count=len(texts),
+            mean=np.mean([min(len(text), MAX_LENGTH) for text in texts]),
+            max_length=MAX_LENGTH,
+            threads=options.threads,
+            arithmetic=arithmetic.name,
+            repeat=options.repeat,
+            alone=ALONE,
+            sizes=", ".join(f"{key} {value}" for key, value in SIZES[name].items()),
+            missing=MISSING,
+        )
+        show(f"Encoding, {name}", rows, caption, options.json)
+        apart |= any((row["differs by"] or 0) > AGREE for row in rows)
+    if apart:
         sys.exit("the embeddings differ")
 
 

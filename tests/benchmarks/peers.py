@@ -1,11 +1,17 @@
-"""The same encoder in PyTorch. Import it before TensorFlow, which cannot bear triton after itself.
+"""The same encoder in PyTorch and in ONNX Runtime.
+
+Import it before TensorFlow, which cannot bear triton after itself.
 
 `MISSING` is what a benchmark says where the extra `bench` is not installed; then the functions
 cannot be called.
 """
 
+import os
+import tempfile
 from collections.abc import Callable
-from typing import Any
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +27,58 @@ except ImportError:
     MISSING = " PyTorch and sentence-transformers (extra `bench`) are not installed: left out."
 else:
     MISSING = ""
+
+if TYPE_CHECKING:
+    from siamese.encoder.sentence_encoder import SentenceEncoder
+
+
+def use_threads(count: int) -> None:
+    """Have SentenceEncoder, PyTorch and TensorFlow compute in so many threads."""
+    import tensorflow as tf
+
+    os.environ["OMP_NUM_THREADS"] = str(count)
+    tf.config.threading.set_intra_op_parallelism_threads(count)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    if not MISSING:
+        torch.set_num_threads(count)
+
+
+def onnx_session(encoder: "SentenceEncoder", threads: int) -> Callable[..., np.ndarray] | None:
+    """The graph that `siamese export --to onnx` writes, in ONNX Runtime; None: not installed.
+
+    Returns:
+        Texts and `batch_size` to embeddings; the texts are sorted by length, so that little is
+        padded.
+    """
+    if find_spec("onnxruntime") is None or find_spec("onnx") is None:
+        return None
+    import onnxruntime
+
+    from siamese.export.export import export_model
+    from siamese.export.exporter import ExportOptions
+
+    with tempfile.TemporaryDirectory(prefix="siamese-onnx-") as temporary:
+        folder = Path(temporary)
+        encoder.save(folder / "model")
+        export_model(str(folder / "model"), "onnx", folder / "onnx", ExportOptions())
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        session = onnxruntime.InferenceSession(
+            folder / "onnx" / "model.onnx", options, providers=["CPUExecutionProvider"]
+        )
+
+    def encode(texts: list[str], batch_size: int) -> np.ndarray:
+        order = sorted(range(len(texts)), key=lambda n: len(texts[n]))
+        embeddings = np.empty((len(texts), encoder.embedding_dim), np.float32)
+        most = encoder.recipe.text.max_length
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            longest = min(len(texts[rows[-1]]), most)
+            ids = encoder.vocabulary.encode([texts[row] for row in rows], most, longest)
+            embeddings[rows] = session.run(None, {"ids": ids.astype(np.int64)})[0]
+        return embeddings
+
+    return encode
 
 
 def copy_layer(layer: Layer, lstm: "torch.nn.LSTM") -> None:

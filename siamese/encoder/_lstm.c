@@ -1,0 +1,101 @@
+/* The arithmetic of an LSTM on processors with wide registers: `lstm_kernel.py` calls it.
+ *
+ * `_lstm_rows.h` is compiled once for each kind of processor, with what differs between them:
+ *
+ *     LANES   float32 numbers in a register
+ *     ROWS    rows computed at once: their 4 gates, the weights and the rest fill the registers
+ *     SPREAD  a number in every lane;  FMA  a * b + c, rounded once;  LOWER, HIGHER of two
+ *     HOLD    keeps a value in a register: left to itself, GCC reads weights again for each row
+ *
+ * A processor that none of them suits, and a compiler that cannot make them: numpy computes.
+ */
+
+#include <stdint.h>
+#include <string.h>
+
+/* Raised when a function's arguments change: a library that was built before is not called. */
+int lstm_interface(void) { return 1; }
+
+/* Finds rows that were in the same state and read the same: a step is taken for the first of them.
+ *
+ * read    what `count` rows read; those before `there` have a state
+ * first   of each row: the first that is like it; those before `there` have that of the step before
+ * rows    where the first ones go, in their order
+ * others  room for 5 numbers a row
+ *
+ * Returns how many they are.
+ */
+static long find_first(const int32_t *read, long there, long count, int32_t *first, int32_t *rows,
+                       int32_t *others)
+{
+    int32_t *state = others, *slots = others + count;
+    unsigned long size = 1, found = 0;
+    while ((long)size < 2 * count)
+        size *= 2; /* less than 4 times as many */
+    memset(slots, -1, size * sizeof *slots);
+    for (long row = 0; row < count; row++) {
+        state[row] = row < there ? first[row] : -1;
+        uint64_t hash = (uint64_t)(state[row] + 1) << 32 | (uint32_t)read[row];
+        unsigned long at = (hash * 0x9E3779B97F4A7C15u >> 32) & (size - 1);
+        while (slots[at] >= 0 && (read[slots[at]] != read[row] || state[slots[at]] != state[row]))
+            at = (at + 1) & (size - 1);
+        if (slots[at] < 0)
+            rows[found++] = slots[at] = row;
+        first[row] = slots[at];
+    }
+    return found;
+}
+
+#define HOLD(x) __asm__ volatile("" : "+" REGISTER(x))
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+int lstm_suits(const char *version)
+{
+    __builtin_cpu_init();
+    if (!strcmp(version, "avx512"))
+        return !!__builtin_cpu_supports("avx512f");
+    return !strcmp(version, "avx2") && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+#define REGISTER "v"
+#define VERSION avx512
+#define TARGET __attribute__((target("avx512f")))
+#define LANES 16
+#define ROWS 6
+#define SPREAD(x) _mm512_set1_ps(x)
+#define FMA(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define LOWER(a, b) _mm512_min_ps(a, b)
+#define HIGHER(a, b) _mm512_max_ps(a, b)
+#include "_lstm_rows.h"
+
+#define VERSION avx2
+#define TARGET __attribute__((target("avx2,fma")))
+#define LANES 8
+#define ROWS 3
+#define SPREAD(x) _mm256_set1_ps(x)
+#define FMA(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define LOWER(a, b) _mm256_min_ps(a, b)
+#define HIGHER(a, b) _mm256_max_ps(a, b)
+#include "_lstm_rows.h"
+
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+
+int lstm_suits(const char *version) { return !strcmp(version, "neon"); }
+
+#define REGISTER "w"
+#define VERSION neon
+#define TARGET
+#define LANES 4
+#define ROWS 6
+#define SPREAD(x) vdupq_n_f32(x)
+#define FMA(a, b, c) vfmaq_f32(c, a, b)
+#define LOWER(a, b) vminq_f32(a, b)
+#define HIGHER(a, b) vmaxq_f32(a, b)
+#include "_lstm_rows.h"
+
+#else
+int lstm_suits(const char *version) { return 0; }
+#endif
