@@ -89,12 +89,19 @@ INLINE void multiply_rows(floats sums[][4], int count, int vectors, const float 
             sums[row][n] = own[row][n];
 }
 
-/* Multiplies any number of rows by a panel of `vectors` registers: 4, or 1 for few columns. */
-INLINE void multiply(floats sums[][4], long count, int vectors, const float *const *rows, long height,
+/* Multiplies any number of rows by a panel of `vectors` registers: 4, or 1 for few columns.
+ *
+ * There is room for whole tiles. The last one, if it is not full, has its last row again and again:
+ * with three rows or more that takes less time than one after the other. What it leaves behind
+ * them in `sums` counts for nothing.
+ */
+INLINE void multiply(floats sums[][4], long count, int vectors, const float **rows, long height,
                      const float *panel)
 {
-    long row = 0;
-    for (; row + ROWS <= count; row += ROWS)
+    long row = 0, whole = count + ROWS - 1 - (count + ROWS - 1) % ROWS;
+    for (long n = count; n < whole; n++)
+        rows[n] = rows[count - 1];
+    for (; row + 2 < count; row += ROWS)
         multiply_rows(sums + row, ROWS, vectors, rows + row, height, panel);
     for (; row < count; row++)
         multiply_rows(sums + row, 1, vectors, rows + row, height, panel);
@@ -172,10 +179,9 @@ TARGET void lstm(const float *inputs, const int32_t *read, const float *recurren
             }
             for (long panel = 0; panel < panels; panel++) {
                 floats sums[BLOCK][4];
-                for (long n = 0; n < size; n++)
-                    for (int gate = 0; gate < 4; gate++)
-                        sums[n][gate] = SPREAD(0.0f);
+                memset(sums, 0, size * sizeof sums[0]);
                 multiply(sums, going_on, 4, before_of, units, recurrent + panel * units * 4 * LANES);
+                memset(sums + going_on, 0, (size - going_on) * sizeof sums[0]);
                 finish(sums, size, inputs_of, states_of, going_on);
                 long left = units - panel * LANES; /* the last panel is filled up */
                 for (long n = 0; n < size; n++) {

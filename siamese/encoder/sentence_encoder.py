@@ -198,7 +198,9 @@ class SentenceEncoder(Comparing):
         embeddings = np.zeros((len(sentences), self.embedding_dim), np.float32)
         # Texts of like length share a batch, so that little is padded; empty ones stay zeros.
         lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
-        order = np.argsort(lengths, kind="stable")
+        # And texts that begin alike, whose common beginnings are computed once (`lstm_kernel.py`).
+        alike = np.array(sorted(range(len(sentences)), key=sentences.__getitem__), np.int64)
+        order = alike[np.argsort(lengths[alike], kind="stable")]
         order = order[lengths[order] > 0]
         if not (on_gpu := self._on_gpu):
             # A share for each core, unless they are so few that starting threads takes longer.
