@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from siamese.encoder.keras_tf import tf
+from siamese.encoder.lstm_kernel import kernels
+from siamese.encoder.lstm_training_kernel import CompiledRecurrence
 
 
 def recurrence(projected: tf.Tensor, recurrent: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
@@ -23,12 +25,17 @@ def recurrence(projected: tf.Tensor, recurrent: tf.Tensor, counts: tf.Tensor) ->
         Outputs in packed order, float32 `[2 N, units]`.
     """
 
+    forward, backward = _forward, _backward
+    if kernels():
+        compiled = CompiledRecurrence(kernels()[0])
+        forward, backward = compiled.forward, compiled.backward
+
     @tf.custom_gradient
     def with_gradient(projected: tf.Tensor, recurrent: tf.Tensor) -> Any:
-        outputs, kept = _forward(projected, recurrent, counts)
+        outputs, kept = forward(projected, recurrent, counts)
 
         def gradient(of_outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            of_projected = _backward(tf.convert_to_tensor(of_outputs), recurrent, counts, kept)
+            of_projected = backward(tf.convert_to_tensor(of_outputs), recurrent, counts, kept)
             return of_projected, _of_recurrent(outputs, of_projected, counts)
 
         return outputs, gradient

@@ -1,0 +1,136 @@
+"""The recurrence of `lstm_gradient.py`, compiled (`_lstm_training.h`), as operations of TensorFlow.
+
+TensorFlow hands its memory to C and takes what comes back as its own, without a copy. C runs
+without the interpreter's lock, in as many threads as TensorFlow has within an operation.
+"""
+
+import ctypes
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from siamese.encoder.keras_tf import tf
+from siamese.encoder.lstm_kernel import Kernel
+from siamese.encoder.threads import cores
+
+# TensorFlow copies what begins elsewhere.
+ALIGNED = 64
+
+
+class _Layer(ctypes.Structure):
+    """`struct layer` of `_lstm.c`."""
+
+    _fields_ = [
+        *((name, ctypes.c_long) for name in ("units", "steps")),
+        *((name, ctypes.c_void_p) for name in ("counts", "weights", "projected", "gates")),
+        *((name, ctypes.c_void_p) for name in ("cells", "outputs", "of_outputs", "states")),
+        ("of_projected", ctypes.c_void_p),
+    ]
+
+
+class Kept(NamedTuple):
+    """What the forward pass leaves for the backward pass.
+
+    Attributes:
+        gates: input, forget, candidate, output, float32 `[2 N, 4 units]`.
+        cells: the cell states, float32 `[2 N, units]`.
+    """
+
+    gates: tf.Tensor
+    cells: tf.Tensor
+
+
+class CompiledRecurrence:
+    """Runs both directions of a layer; arguments are those of `lstm_gradient.recurrence`.
+
+    Args:
+        kernel: what computes.
+    """
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+
+    def forward(
+        self, projected: tf.Tensor, recurrent: tf.Tensor, counts: tf.Tensor
+    ) -> tuple[tf.Tensor, Kept]:
+        """The outputs, float32 `[2 N, units]`, and what `backward` needs."""
+        units, lanes = recurrent.shape[1], self._kernel.lanes
+        gates = _filled_up(tf.reshape(recurrent, [2, units, 4, units]), lanes)
+        panels = tf.transpose(tf.reshape(gates, [2, units, 4, -1, lanes]), [0, 3, 1, 2, 4])
+
+        def run(projected: np.ndarray, panels: np.ndarray, counts: np.ndarray) -> list[np.ndarray]:
+            rows = len(projected)
+            gates, cells, outputs = (_empty(rows, width * units) for width in (4, 1, 1))
+            self._call(
+                "forward",
+                *(units, counts),
+                weights=panels,
+                projected=projected,
+                gates=gates,
+                cells=cells,
+                outputs=outputs,
+            )
+            return [gates, cells, outputs]
+
+        found = _operation(run, [projected, panels, counts], [4 * units, units, units])
+        return found[2], Kept(*found[:2])
+
+    def backward(
+        self, of_outputs: tf.Tensor, recurrent: tf.Tensor, counts: tf.Tensor, kept: Kept
+    ) -> tf.Tensor:
+        """The gradient with respect to `projected`."""
+        units, width = recurrent.shape[1], 4 * self._kernel.lanes
+        columns = _filled_up(tf.transpose(recurrent, [0, 2, 1]), width)
+        panels = tf.transpose(tf.reshape(columns, [2, 4 * units, -1, width]), [0, 2, 1, 3])
+
+        def run(
+            of_outputs: np.ndarray,
+            panels: np.ndarray,
+            counts: np.ndarray,
+            gates: np.ndarray,
+            cells: np.ndarray,
+        ) -> list[np.ndarray]:
+            of_projected = _empty(len(gates), 4 * units)
+            self._call(
+                "backward",
+                *(units, counts),
+                weights=panels,
+                gates=gates,
+                cells=cells,
+                of_outputs=of_outputs,
+                states=_empty(2 * counts[0], units),
+                of_projected=of_projected,
+            )
+            return [of_projected]
+
+        return _operation(run, [of_outputs, panels, counts, *kept], [4 * units])[0]
+
+    def _call(self, name: str, units: int, counts: np.ndarray, **arrays: np.ndarray) -> None:
+        pointers = {field: array.ctypes.data for field, array in arrays.items()}
+        layer = _Layer(units, len(counts), counts.ctypes.data, **pointers)
+        threads = tf.config.threading.get_intra_op_parallelism_threads() or cores()
+        getattr(self._kernel, name)(ctypes.byref(layer), threads)
+
+
+def _filled_up(values: tf.Tensor, multiple: int) -> tf.Tensor:
+    """Fill the last axis up with zeros."""
+    missing = -values.shape[-1] % multiple
+    return tf.pad(values, [[0, 0]] * (len(values.shape) - 1) + [[0, missing]])
+
+
+def _empty(rows: int, width: int) -> np.ndarray:
+    """Room for float32 `[rows, width]`."""
+    room = np.empty(rows * width + ALIGNED // 4, np.float32)
+    start = -room.ctypes.data % ALIGNED // 4
+    return room[start : start + rows * width].reshape(rows, width)
+
+
+def _operation(
+    run: Callable[..., list[np.ndarray]], arguments: list[tf.Tensor], widths: list[int]
+) -> list[tf.Tensor]:
+    """Call `run` wherever the graph is at; it gives float32 of these widths."""
+    found = tf.numpy_function(run, arguments, [tf.float32] * len(widths), stateful=False)
+    for tensor, width in zip(found, widths, strict=True):
+        tensor.set_shape([None, width])
+    return found
