@@ -130,7 +130,8 @@ def _operation(
     run: Callable[..., list[np.ndarray]], arguments: list[tf.Tensor], widths: list[int]
 ) -> list[tf.Tensor]:
     """Call `run` wherever the graph is at; it gives float32 of these widths."""
-    found = tf.numpy_function(run, arguments, [tf.float32] * len(widths), stateful=False)
+    types = [tf.float32] * len(widths)
+    found = tf.nest.flatten(tf.numpy_function(run, arguments, types, stateful=False))
     for tensor, width in zip(found, widths, strict=True):
         tensor.set_shape([None, width])
     return found
