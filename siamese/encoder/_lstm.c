@@ -52,10 +52,12 @@ struct layer {
     long units, steps;
     const int32_t *counts;
     const float *weights;                  /* in panels, of both directions */
-    const float *projected;                /* forward */
-    float *gates, *cells, *outputs;        /* forward, read by backward */
-    const float *of_outputs;               /* backward */
-    float *states, *of_projected;          /* backward; room for a number a row and unit, twice */
+    const float *table;                    /* forward, as what follows */
+    const int32_t *read;
+    float *gates, *cells, *outputs;
+    const float *of_outputs;               /* backward, with gates and cells, as what follows */
+    float *states;                         /* room for a number a row and unit, twice */
+    float *of_gates;
 };
 
 /* Some rows of one direction: `first`, `first + apart`, … */

@@ -43,12 +43,13 @@ TARGET static void forward_rows(const struct task *task)
             long size = count - begin < BLOCK ? count - begin : BLOCK;
             long going_on = there - begin < 0 ? 0 : there - begin < size ? there - begin : size;
             long now[BLOCK], then[BLOCK];
-            const float *outputs[BLOCK];
+            const float *outputs[BLOCK], *inputs[BLOCK];
             for (long n = 0; n < size; n++) {
                 long row = task->first + (begin + n) * task->apart;
                 now[n] = first + row;
                 then[n] = before + row;
                 outputs[n] = at->outputs + then[n] * units;
+                inputs[n] = at->table + at->read[now[n]] * 4 * units;
             }
             for (long panel = 0; panel < panels; panel++) {
                 long from = panel * LANES, left = units - from;
@@ -60,7 +61,7 @@ TARGET static void forward_rows(const struct task *task)
                     floats *gates = sums[n];
                     long of_gates = now[n] * 4 * units + from, of_cell = now[n] * units + from;
                     for (int gate = 0; gate < 4; gate++) {
-                        gates[gate] += load(at->projected + of_gates + gate * units, left);
+                        gates[gate] += load(inputs[n] + from + gate * units, left);
                         gates[gate] *= SPREAD(gate == 2 ? 1.0f : 0.5f);
                     }
                     tanh_all(gates);
@@ -117,7 +118,7 @@ TARGET static void backward_rows(const struct task *task)
                 for (long gate = 0; gate < 4; gate++) { /* a quarter of a panel stays near */
                     const float *later[BLOCK];
                     for (long n = 0; n < going_on; n++)
-                        later[n] = at->of_projected +
+                        later[n] = at->of_gates +
                                    (after + task->first + (begin + n) * task->apart) * 4 * units +
                                    gate * units;
                     multiply(sums, going_on, 4, later, units,
@@ -148,7 +149,7 @@ TARGET static void backward_rows(const struct task *task)
                         if (n < going_on)
                             of_c += load(states + row * units + from, left);
                         store(states + row * units + from, of_c * f, left);
-                        float *found = at->of_projected + now * 4 * units + from;
+                        float *found = at->of_gates + now * 4 * units + from;
                         store(found, of_c * g * i * (one - i), left);
                         store(found + units, of_c * c_before * f * (one - f), left);
                         store(found + 2 * units, of_c * i * (one - g * g), left);

@@ -23,9 +23,9 @@ class _Layer(ctypes.Structure):
 
     _fields_ = [
         *((name, ctypes.c_long) for name in ("units", "steps")),
-        *((name, ctypes.c_void_p) for name in ("counts", "weights", "projected", "gates")),
-        *((name, ctypes.c_void_p) for name in ("cells", "outputs", "of_outputs", "states")),
-        ("of_projected", ctypes.c_void_p),
+        *((name, ctypes.c_void_p) for name in ("counts", "weights", "table", "read")),
+        *((name, ctypes.c_void_p) for name in ("gates", "cells", "outputs")),
+        *((name, ctypes.c_void_p) for name in ("of_outputs", "states", "of_gates")),
     ]
 
 
@@ -52,34 +52,36 @@ class CompiledRecurrence:
         self._kernel = kernel
 
     def forward(
-        self, projected: tf.Tensor, recurrent: tf.Tensor, counts: tf.Tensor
+        self, table: tf.Tensor, read: tf.Tensor, recurrent: tf.Tensor, counts: tf.Tensor
     ) -> tuple[tf.Tensor, Kept]:
         """The outputs, float32 `[2 N, units]`, and what `backward` needs."""
         units, lanes = recurrent.shape[1], self._kernel.lanes
         gates = _filled_up(tf.reshape(recurrent, [2, units, 4, units]), lanes)
         panels = tf.transpose(tf.reshape(gates, [2, units, 4, -1, lanes]), [0, 3, 1, 2, 4])
 
-        def run(projected: np.ndarray, panels: np.ndarray, counts: np.ndarray) -> list[np.ndarray]:
-            rows = len(projected)
-            gates, cells, outputs = (_empty(rows, width * units) for width in (4, 1, 1))
+        def run(
+            table: np.ndarray, read: np.ndarray, panels: np.ndarray, counts: np.ndarray
+        ) -> list[np.ndarray]:
+            gates, cells, outputs = (_empty(len(read), width * units) for width in (4, 1, 1))
             self._call(
                 "forward",
                 *(units, counts),
                 weights=panels,
-                projected=projected,
+                table=table,
+                read=read,
                 gates=gates,
                 cells=cells,
                 outputs=outputs,
             )
             return [gates, cells, outputs]
 
-        found = _operation(run, [projected, panels, counts], [4 * units, units, units])
+        found = _operation(run, [table, read, panels, counts], [4 * units, units, units])
         return found[2], Kept(*found[:2])
 
     def backward(
         self, of_outputs: tf.Tensor, recurrent: tf.Tensor, counts: tf.Tensor, kept: Kept
     ) -> tf.Tensor:
-        """The gradient with respect to `projected`."""
+        """The gradient with respect to the gates, before sigmoid and tanh, float32 `[2 N, 4 units]`."""
         units, width = recurrent.shape[1], 4 * self._kernel.lanes
         columns = _filled_up(tf.transpose(recurrent, [0, 2, 1]), width)
         panels = tf.transpose(tf.reshape(columns, [2, 4 * units, -1, width]), [0, 2, 1, 3])
@@ -91,7 +93,7 @@ class CompiledRecurrence:
             gates: np.ndarray,
             cells: np.ndarray,
         ) -> list[np.ndarray]:
-            of_projected = _empty(len(gates), 4 * units)
+            of_gates = _empty(len(gates), 4 * units)
             self._call(
                 "backward",
                 *(units, counts),
@@ -100,9 +102,9 @@ class CompiledRecurrence:
                 cells=cells,
                 of_outputs=of_outputs,
                 states=_empty(2 * counts[0], units),
-                of_projected=of_projected,
+                of_gates=of_gates,
             )
-            return [of_projected]
+            return [of_gates]
 
         return _operation(run, [of_outputs, panels, counts, *kept], [4 * units])[0]
 
