@@ -49,7 +49,7 @@ static long find_first(const int32_t *read, long there, long count, int32_t *fir
 
 /* A layer in training: see `lstm_gradient.py`, and `_lstm_training.h`, which fills what is not const. */
 struct layer {
-    long units, steps;
+    long units, rows, steps;               /* rows of the table */
     const int32_t *counts;
     const float *weights;                  /* in panels, of both directions */
     const float *table;                    /* forward, as what follows */
@@ -58,6 +58,7 @@ struct layer {
     const float *of_outputs;               /* backward, with gates and cells, as what follows */
     float *states;                         /* room for a number a row and unit, twice */
     float *of_gates;
+    float *of_table;
 };
 
 /* Some rows of one direction: `first`, `first + apart`, … */
@@ -95,6 +96,24 @@ static void in_threads(void (*work)(const struct task *), const struct layer *la
         work(tasks + n);
     for (long n = 0; n < running; n++)
         pthread_join(started[n], 0);
+}
+
+/* Adds up the gradient of each of the table's rows, in packed order; a task has some columns. */
+static void sum_rows(const struct task *task)
+{
+    const struct layer *at = task->layer;
+    long width = 4 * at->units, part = 2 * task->first + task->direction, parts = 2 * task->apart;
+    long from = width * part / parts, count = width * (part + 1) / parts - from, all = 0;
+    for (long step = 0; step < at->steps; step++)
+        all += 2 * at->counts[step];
+    for (long row = 0; row < at->rows; row++)
+        memset(at->of_table + row * width + from, 0, 4 * count);
+    for (long n = 0; n < all; n++) {
+        const float *restrict more = at->of_gates + n * width + from;
+        float *restrict sum = at->of_table + at->read[n] * width + from;
+        for (long column = 0; column < count; column++)
+            sum[column] += more[column];
+    }
 }
 
 #define HOLD(x) __asm__ volatile("" : "+" REGISTER(x))

@@ -166,7 +166,11 @@ TARGET static void backward_rows(const struct task *task)
 
 void lstm_forward(struct layer *layer, long threads) { in_threads(forward_rows, layer, threads); }
 
-void lstm_backward(struct layer *layer, long threads) { in_threads(backward_rows, layer, threads); }
+void lstm_backward(struct layer *layer, long threads)
+{
+    in_threads(backward_rows, layer, threads);
+    in_threads(sum_rows, layer, threads);
+}
 
 #undef load
 #undef store

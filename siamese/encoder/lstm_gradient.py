@@ -37,8 +37,9 @@ def recurrence(
         outputs, kept = forward(table, read, recurrent, counts)
 
         def gradient(of_outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            of_gates = backward(tf.convert_to_tensor(of_outputs), recurrent, counts, kept)
-            of_table = tf.math.unsorted_segment_sum(of_gates, read, tf.shape(table)[0])
+            of_outputs = tf.convert_to_tensor(of_outputs)
+            rows = tf.shape(table)[0]
+            of_table, of_gates = backward(of_outputs, rows, read, recurrent, counts, kept)
             return of_table, _of_recurrent(outputs, of_gates, counts)
 
         return outputs, gradient
@@ -76,11 +77,13 @@ def _forward(
 
 def _backward(
     of_outputs: tf.Tensor,
+    rows: tf.Tensor,
+    read: tf.Tensor,
     recurrent: tf.Tensor,
     counts: tf.Tensor,
     kept: tuple[tf.TensorArray, ...],
-) -> tf.Tensor:
-    """The gradient with respect to the gates, before sigmoid and tanh, float32 `[2 N, 4 units]`."""
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The gradients with respect to the table, which has so many rows, and to the gates' inputs."""
     steps, units = tf.size(counts), recurrent.shape[1]
     transposed = tf.transpose(recurrent, [0, 2, 1])
 
@@ -110,7 +113,8 @@ def _backward(
     nothing = tf.zeros([2, 0, units])
     found = _array(steps, [None, 4 * units])
     start = (steps - 1, tf.shape(of_outputs)[0], nothing, nothing, found)
-    return _loop(lambda t, *_: t >= 0, step, start, units)[4].concat()
+    of_gates = _loop(lambda t, *_: t >= 0, step, start, units)[4].concat()
+    return tf.math.unsorted_segment_sum(of_gates, read, rows), of_gates
 
 
 def _of_recurrent(outputs: tf.Tensor, of_gates: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:

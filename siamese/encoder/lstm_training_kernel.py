@@ -22,10 +22,11 @@ class _Layer(ctypes.Structure):
     """`struct layer` of `_lstm.c`."""
 
     _fields_ = [
-        *((name, ctypes.c_long) for name in ("units", "steps")),
+        *((name, ctypes.c_long) for name in ("units", "rows", "steps")),
         *((name, ctypes.c_void_p) for name in ("counts", "weights", "table", "read")),
         *((name, ctypes.c_void_p) for name in ("gates", "cells", "outputs")),
         *((name, ctypes.c_void_p) for name in ("of_outputs", "states", "of_gates")),
+        ("of_table", ctypes.c_void_p),
     ]
 
 
@@ -65,7 +66,7 @@ class CompiledRecurrence:
             gates, cells, outputs = (_empty(len(read), width * units) for width in (4, 1, 1))
             self._call(
                 "forward",
-                *(units, counts),
+                *(units, counts, len(table)),
                 weights=panels,
                 table=table,
                 read=read,
@@ -79,38 +80,51 @@ class CompiledRecurrence:
         return found[2], Kept(*found[:2])
 
     def backward(
-        self, of_outputs: tf.Tensor, recurrent: tf.Tensor, counts: tf.Tensor, kept: Kept
-    ) -> tf.Tensor:
-        """The gradient with respect to the gates, before sigmoid and tanh, float32 `[2 N, 4 units]`."""
+        self,
+        of_outputs: tf.Tensor,
+        rows: tf.Tensor,
+        read: tf.Tensor,
+        recurrent: tf.Tensor,
+        counts: tf.Tensor,
+        kept: Kept,
+    ) -> list[tf.Tensor]:
+        """The gradients with respect to the table, of `rows` rows, and to the gates' inputs."""
         units, width = recurrent.shape[1], 4 * self._kernel.lanes
         columns = _filled_up(tf.transpose(recurrent, [0, 2, 1]), width)
         panels = tf.transpose(tf.reshape(columns, [2, 4 * units, -1, width]), [0, 2, 1, 3])
 
         def run(
             of_outputs: np.ndarray,
+            rows: np.ndarray,
+            read: np.ndarray,
             panels: np.ndarray,
             counts: np.ndarray,
             gates: np.ndarray,
             cells: np.ndarray,
         ) -> list[np.ndarray]:
-            of_gates = _empty(len(gates), 4 * units)
+            of_table, of_gates = _empty(rows, 4 * units), _empty(len(read), 4 * units)
             self._call(
                 "backward",
-                *(units, counts),
+                *(units, counts, len(of_table)),
                 weights=panels,
+                read=read,
                 gates=gates,
                 cells=cells,
                 of_outputs=of_outputs,
                 states=_empty(2 * counts[0], units),
                 of_gates=of_gates,
+                of_table=of_table,
             )
-            return [of_gates]
+            return [of_table, of_gates]
 
-        return _operation(run, [of_outputs, panels, counts, *kept], [4 * units])[0]
+        arguments = [of_outputs, rows, read, panels, counts, *kept]
+        return _operation(run, arguments, [4 * units, 4 * units])
 
-    def _call(self, name: str, units: int, counts: np.ndarray, **arrays: np.ndarray) -> None:
+    def _call(
+        self, name: str, units: int, counts: np.ndarray, rows: int, **arrays: np.ndarray
+    ) -> None:
         pointers = {field: array.ctypes.data for field, array in arrays.items()}
-        layer = _Layer(units, len(counts), counts.ctypes.data, **pointers)
+        layer = _Layer(units, rows, len(counts), counts.ctypes.data, **pointers)
         threads = tf.config.threading.get_intra_op_parallelism_threads() or cores()
         getattr(self._kernel, name)(ctypes.byref(layer), threads)
 
