@@ -7,7 +7,7 @@ each step first the rows of the forward direction and then those of the backward
 reads every text from its own end. Three things save the rest of the time:
 
 - a character's product with the first layer's input kernel is taken once a batch, and gathered;
-- both directions take one step together, as a batch of two matrix products;
+- both directions take one step together, as a batch of two matrix products, or, compiled, at once;
 - the gradient through time is written out, so that a step keeps what it needs and nothing else, and
   the recurrent kernel's gradient is one matrix product at the end.
 

@@ -6,7 +6,6 @@ without the interpreter's lock, in as many threads as TensorFlow has within an o
 
 import ctypes
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
@@ -30,20 +29,8 @@ class _Layer(ctypes.Structure):
     ]
 
 
-class Kept(NamedTuple):
-    """What the forward pass leaves for the backward pass.
-
-    Attributes:
-        gates: input, forget, candidate, output, float32 `[2 N, 4 units]`.
-        cells: the cell states, float32 `[2 N, units]`.
-    """
-
-    gates: tf.Tensor
-    cells: tf.Tensor
-
-
 class CompiledRecurrence:
-    """Runs both directions of a layer; arguments are those of `lstm_gradient.recurrence`.
+    """Computes what `_forward` and `_backward` of `lstm_gradient.py` do.
 
     Args:
         kernel: what computes.
@@ -54,8 +41,8 @@ class CompiledRecurrence:
 
     def forward(
         self, table: tf.Tensor, read: tf.Tensor, recurrent: tf.Tensor, counts: tf.Tensor
-    ) -> tuple[tf.Tensor, Kept]:
-        """The outputs, float32 `[2 N, units]`, and what `backward` needs."""
+    ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
+        """The outputs, float32 `[2 N, units]`; and the gates and the cell states."""
         units, lanes = recurrent.shape[1], self._kernel.lanes
         gates = _filled_up(tf.reshape(recurrent, [2, units, 4, units]), lanes)
         panels = tf.transpose(tf.reshape(gates, [2, units, 4, -1, lanes]), [0, 3, 1, 2, 4])
@@ -64,9 +51,10 @@ class CompiledRecurrence:
             table: np.ndarray, read: np.ndarray, panels: np.ndarray, counts: np.ndarray
         ) -> list[np.ndarray]:
             gates, cells, outputs = (_empty(len(read), width * units) for width in (4, 1, 1))
-            self._call(
-                "forward",
-                *(units, counts, len(table)),
+            _call(
+                self._kernel.forward,
+                *(units, len(table)),
+                counts=counts,
                 weights=panels,
                 table=table,
                 read=read,
@@ -77,7 +65,7 @@ class CompiledRecurrence:
             return [gates, cells, outputs]
 
         found = _operation(run, [table, read, panels, counts], [4 * units, units, units])
-        return found[2], Kept(*found[:2])
+        return found[2], (found[0], found[1])
 
     def backward(
         self,
@@ -86,8 +74,8 @@ class CompiledRecurrence:
         read: tf.Tensor,
         recurrent: tf.Tensor,
         counts: tf.Tensor,
-        kept: Kept,
-    ) -> list[tf.Tensor]:
+        kept: tuple[tf.Tensor, ...],
+    ) -> tuple[tf.Tensor, ...]:
         """The gradients with respect to the table, of `rows` rows, and to the gates' inputs."""
         units, width = recurrent.shape[1], 4 * self._kernel.lanes
         columns = _filled_up(tf.transpose(recurrent, [0, 2, 1]), width)
@@ -95,17 +83,18 @@ class CompiledRecurrence:
 
         def run(
             of_outputs: np.ndarray,
-            rows: np.ndarray,
+            rows: np.int32,
             read: np.ndarray,
             panels: np.ndarray,
             counts: np.ndarray,
             gates: np.ndarray,
             cells: np.ndarray,
         ) -> list[np.ndarray]:
-            of_table, of_gates = _empty(rows, 4 * units), _empty(len(read), 4 * units)
-            self._call(
-                "backward",
-                *(units, counts, len(of_table)),
+            of_table, of_gates = _empty(int(rows), 4 * units), _empty(len(read), 4 * units)
+            _call(
+                self._kernel.backward,
+                *(units, len(of_table)),
+                counts=counts,
                 weights=panels,
                 read=read,
                 gates=gates,
@@ -120,13 +109,12 @@ class CompiledRecurrence:
         arguments = [of_outputs, rows, read, panels, counts, *kept]
         return _operation(run, arguments, [4 * units, 4 * units])
 
-    def _call(
-        self, name: str, units: int, counts: np.ndarray, rows: int, **arrays: np.ndarray
-    ) -> None:
-        pointers = {field: array.ctypes.data for field, array in arrays.items()}
-        layer = _Layer(units, rows, len(counts), counts.ctypes.data, **pointers)
-        threads = tf.config.threading.get_intra_op_parallelism_threads() or cores()
-        getattr(self._kernel, name)(ctypes.byref(layer), threads)
+
+def _call(function: Callable, units: int, rows: int, **arrays: np.ndarray) -> None:
+    """Call a function of the library on the arrays of a `_Layer`."""
+    pointers = {name: array.ctypes.data for name, array in arrays.items()}
+    layer = _Layer(units, rows, len(arrays["counts"]), **pointers)
+    function(ctypes.byref(layer), tf.config.threading.get_intra_op_parallelism_threads() or cores())
 
 
 def _filled_up(values: tf.Tensor, multiple: int) -> tf.Tensor:
@@ -144,10 +132,10 @@ def _empty(rows: int, width: int) -> np.ndarray:
 
 def _operation(
     run: Callable[..., list[np.ndarray]], arguments: list[tf.Tensor], widths: list[int]
-) -> list[tf.Tensor]:
+) -> tuple[tf.Tensor, ...]:
     """Call `run` wherever the graph is at; it gives float32 of these widths."""
     types = [tf.float32] * len(widths)
     found = tf.nest.flatten(tf.numpy_function(run, arguments, types, stateful=False))
     for tensor, width in zip(found, widths, strict=True):
         tensor.set_shape([None, width])
-    return found
+    return tuple(found)

@@ -135,7 +135,9 @@ def test_it_is_compiled_where_it_can_be() -> None:
     table, read, recurrent, counts, _ = arrays_for(5, [2, 1])
     graph = tf.Graph()
     with graph.as_default():
-        lstm_gradient.recurrence(*(tf.constant(v.numpy()) for v in (table, read, recurrent, counts)))
+        lstm_gradient.recurrence(
+            *(tf.constant(v.numpy()) for v in (table, read, recurrent, counts))
+        )
     assert "PyFuncStateless" in {operation.type for operation in graph.get_operations()}
 
 
