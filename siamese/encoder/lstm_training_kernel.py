@@ -13,9 +13,6 @@ from siamese.encoder.keras_tf import tf
 from siamese.encoder.lstm_kernel import Kernel
 from siamese.encoder.threads import cores
 
-# TensorFlow copies what begins elsewhere.
-ALIGNED = 64
-
 
 class _Layer(ctypes.Structure):
     """`struct layer` of `_lstm.c`."""
@@ -48,9 +45,14 @@ class CompiledRecurrence:
         panels = tf.transpose(tf.reshape(gates, [2, units, 4, -1, lanes]), [0, 3, 1, 2, 4])
 
         def run(
-            table: np.ndarray, read: np.ndarray, panels: np.ndarray, counts: np.ndarray
+            table: np.ndarray,
+            read: np.ndarray,
+            panels: np.ndarray,
+            counts: np.ndarray,
+            gates: np.ndarray,
+            cells: np.ndarray,
+            outputs: np.ndarray,
         ) -> list[np.ndarray]:
-            gates, cells, outputs = (_empty(len(read), width * units) for width in (4, 1, 1))
             _call(
                 self._kernel.forward,
                 *(units, len(table)),
@@ -64,8 +66,9 @@ class CompiledRecurrence:
             )
             return [gates, cells, outputs]
 
-        found = _operation(run, [table, read, panels, counts], [4 * units, units, units])
-        return found[2], (found[0], found[1])
+        rooms = [_room(tf.size(read), width) for width in (4 * units, units, units)]
+        gates, cells, outputs = _operation(run, [table, read, panels, counts], rooms)
+        return outputs, (gates, cells)
 
     def backward(
         self,
@@ -83,14 +86,14 @@ class CompiledRecurrence:
 
         def run(
             of_outputs: np.ndarray,
-            rows: np.int32,
             read: np.ndarray,
             panels: np.ndarray,
             counts: np.ndarray,
             gates: np.ndarray,
             cells: np.ndarray,
+            of_table: np.ndarray,
+            of_gates: np.ndarray,
         ) -> list[np.ndarray]:
-            of_table, of_gates = _empty(int(rows), 4 * units), _empty(len(read), 4 * units)
             _call(
                 self._kernel.backward,
                 *(units, len(of_table)),
@@ -100,14 +103,14 @@ class CompiledRecurrence:
                 gates=gates,
                 cells=cells,
                 of_outputs=of_outputs,
-                states=_empty(2 * counts[0], units),
+                states=np.empty([2 * counts[0], units], np.float32),
                 of_gates=of_gates,
                 of_table=of_table,
             )
             return [of_table, of_gates]
 
-        arguments = [of_outputs, rows, read, panels, counts, *kept]
-        return _operation(run, arguments, [4 * units, 4 * units])
+        rooms = [_room(count, 4 * units) for count in (rows, tf.size(read))]
+        return _operation(run, [of_outputs, read, panels, counts, *kept], rooms)
 
 
 def _call(function: Callable, units: int, rows: int, **arrays: np.ndarray) -> None:
@@ -123,19 +126,17 @@ def _filled_up(values: tf.Tensor, multiple: int) -> tf.Tensor:
     return tf.pad(values, [[0, 0]] * (len(values.shape) - 1) + [[0, missing]])
 
 
-def _empty(rows: int, width: int) -> np.ndarray:
-    """Room for float32 `[rows, width]`."""
-    room = np.empty(rows * width + ALIGNED // 4, np.float32)
-    start = -room.ctypes.data % ALIGNED // 4
-    return room[start : start + rows * width].reshape(rows, width)
+def _room(rows: tf.Tensor, width: int) -> tf.Tensor:
+    """Take memory for a result from TensorFlow, which has some at hand; the system's is cleared."""
+    return tf.raw_ops.Empty(shape=[rows, width], dtype=tf.float32)
 
 
 def _operation(
-    run: Callable[..., list[np.ndarray]], arguments: list[tf.Tensor], widths: list[int]
+    run: Callable[..., list[np.ndarray]], arguments: list[tf.Tensor], rooms: list[tf.Tensor]
 ) -> tuple[tf.Tensor, ...]:
-    """Call `run` wherever the graph is at; it gives float32 of these widths."""
-    types = [tf.float32] * len(widths)
-    found = tf.nest.flatten(tf.numpy_function(run, arguments, types, stateful=False))
-    for tensor, width in zip(found, widths, strict=True):
-        tensor.set_shape([None, width])
+    """Call `run` wherever the graph is at; it fills the rooms and returns them."""
+    types = [tf.float32] * len(rooms)
+    found = tf.nest.flatten(tf.numpy_function(run, [*arguments, *rooms], types, stateful=False))
+    for tensor, room in zip(found, rooms, strict=True):
+        tensor.set_shape([None, room.shape[1]])
     return tuple(found)
