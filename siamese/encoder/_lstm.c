@@ -10,11 +10,12 @@
  * A processor that none of them suits, and a compiler that cannot make them: numpy computes.
  */
 
+#include <pthread.h>
 #include <stdint.h>
 #include <string.h>
 
 /* Raised when a function's arguments change: a library that was built before is not called. */
-int lstm_interface(void) { return 1; }
+int lstm_interface(void) { return 2; }
 
 /* Finds rows that were in the same state and read the same: a step is taken for the first of them.
  *
@@ -44,6 +45,75 @@ static long find_first(const int32_t *read, long there, long count, int32_t *fir
         first[row] = slots[at];
     }
     return found;
+}
+
+/* A layer in training: see `lstm_gradient.py`, and `_lstm_training.h`, which fills what is not const. */
+struct layer {
+    long units, rows, steps;               /* rows of the table */
+    const int32_t *counts;
+    const float *weights;                  /* in panels, of both directions */
+    const float *table;                    /* forward, as what follows */
+    const int32_t *read;
+    float *gates, *cells, *outputs;
+    const float *of_outputs;               /* backward, with gates and cells, as what follows */
+    float *states;                         /* room for a number a row and unit, twice */
+    float *of_gates;
+    float *of_table;
+};
+
+/* Some rows of one direction: `first`, `first + apart`, … */
+struct task {
+    const struct layer *layer;
+    long direction, first, apart;
+    void (*work)(const struct task *);
+};
+
+/* The rows of a task that have a character at a step. */
+static long rows_of(const struct task *task, long step)
+{
+    return (task->layer->counts[step] - task->first + task->apart - 1) / task->apart;
+}
+
+static void *work_on(void *task)
+{
+    ((struct task *)task)->work(task);
+    return 0;
+}
+
+/* Works on both directions; with two threads and more, at once, and on as many parts of their rows. */
+static void in_threads(void (*work)(const struct task *), const struct layer *layer, long threads)
+{
+    enum { MOST = 64 };
+    struct task tasks[MOST];
+    pthread_t started[MOST];
+    long apart = threads < 4 ? 1 : threads < MOST ? threads / 2 : MOST / 2, running = 0;
+    for (long n = 0; n < 2 * apart; n++)
+        tasks[n] = (struct task){layer, n % 2, n / 2, apart, work};
+    while (threads > 1 && running + 1 < 2 * apart &&
+           !pthread_create(started + running, 0, work_on, tasks + running))
+        running++;
+    for (long n = running; n < 2 * apart; n++)
+        work(tasks + n);
+    for (long n = 0; n < running; n++)
+        pthread_join(started[n], 0);
+}
+
+/* Adds up the gradient of each of the table's rows, in packed order; a task has some columns. */
+static void sum_rows(const struct task *task)
+{
+    const struct layer *at = task->layer;
+    long width = 4 * at->units, part = 2 * task->first + task->direction, parts = 2 * task->apart;
+    long from = width * part / parts, count = width * (part + 1) / parts - from, all = 0;
+    for (long step = 0; step < at->steps; step++)
+        all += 2 * at->counts[step];
+    for (long row = 0; row < at->rows; row++)
+        memset(at->of_table + row * width + from, 0, 4 * count);
+    for (long n = 0; n < all; n++) {
+        const float *restrict more = at->of_gates + n * width + from;
+        float *restrict sum = at->of_table + at->read[n] * width + from;
+        for (long column = 0; column < count; column++)
+            sum[column] += more[column];
+    }
 }
 
 #define HOLD(x) __asm__ volatile("" : "+" REGISTER(x))

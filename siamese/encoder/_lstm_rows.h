@@ -231,6 +231,8 @@ TARGET void products(const float *rows, long count, long height, const float *ke
     }
 }
 
+#include "_lstm_training.h"
+
 #undef floats
 #undef ints
 #undef tanh_all

@@ -7,7 +7,7 @@ each step first the rows of the forward direction and then those of the backward
 reads every text from its own end. Three things save the rest of the time:
 
 - a character's product with the first layer's input kernel is taken once a batch, and gathered;
-- both directions take one step together, as a batch of two matrix products;
+- both directions take one step together, as a batch of two matrix products, or, compiled, at once;
 - the gradient through time is written out, so that a step keeps what it needs and nothing else, and
   the recurrent kernel's gradient is one matrix product at the end.
 
@@ -134,8 +134,8 @@ def build_packed(model: keras.Model, recipe: Encoder) -> Embed:
             )
             table = tf.matmul(inputs[None], kernel) + bias[:, None]
             table = tf.reshape(table, [-1, kernel.shape[2]])
-            projected = tf.gather(table, read + at.direction * tf.shape(inputs)[0])
-            hidden = recurrence(projected, recurrent, at.counts)
+            read += at.direction * tf.shape(inputs)[0]
+            hidden = recurrence(table, read, recurrent, at.counts)
             is_last = number == len(layers)
             if is_last and pooling.before_dropout:
                 hidden = pooling.pool(hidden, at, model)
@@ -190,7 +190,9 @@ def _attention(hidden: tf.Tensor, at: _Packing, model: keras.Model) -> tf.Tensor
     highest = tf.stop_gradient(tf.math.unsorted_segment_max(scores, row, rows))
     parts = tf.exp(scores - tf.gather(highest, row))
     weights = parts / tf.gather(tf.math.unsorted_segment_sum(parts, row, rows), row)
-    of_units = tf.gather(weights, heads_of(outputs.shape[1], kernel.shape[1]), axis=1)
+    # A product with zeros and ones: many times faster than to gather columns.
+    heads = tf.one_hot(heads_of(outputs.shape[1], kernel.shape[1]), kernel.shape[1], axis=0)
+    of_units = tf.matmul(weights, heads)
     return tf.math.unsorted_segment_sum(outputs * of_units, row, rows)
 
 

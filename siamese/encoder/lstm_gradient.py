@@ -8,38 +8,50 @@ from collections.abc import Callable
 from typing import Any
 
 from siamese.encoder.keras_tf import tf
+from siamese.encoder.lstm_kernel import kernels
+from siamese.encoder.lstm_training_kernel import CompiledRecurrence
 
 
-def recurrence(projected: tf.Tensor, recurrent: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+def recurrence(
+    table: tf.Tensor, read: tf.Tensor, recurrent: tf.Tensor, counts: tf.Tensor
+) -> tf.Tensor:
     """The outputs of both directions of an LSTM, from zero states.
 
     Args:
-        projected: each character's product with the input kernel and the bias, in packed order
-            (see `bilstm_tf.py`), float32 `[2 N, 4 units]`.
+        table: products with the input kernel and the bias, float32 `[m, 4 units]`.
+        read: which row of them each character of each direction has, in packed order (see
+            `bilstm_tf.py`), int32 `[2 N]`.
         recurrent: the recurrent kernels, float32 `[2, units, 4 units]`.
         counts: rows at each step, falling, int32 `[steps]`; their sum is N.
 
     Returns:
         Outputs in packed order, float32 `[2 N, units]`.
     """
+    forward, backward = _forward, _backward
+    if kernels():
+        compiled = CompiledRecurrence(kernels()[0])
+        forward, backward = compiled.forward, compiled.backward
 
     @tf.custom_gradient
-    def with_gradient(projected: tf.Tensor, recurrent: tf.Tensor) -> Any:
-        outputs, kept = _forward(projected, recurrent, counts)
+    def with_gradient(table: tf.Tensor, recurrent: tf.Tensor) -> Any:
+        outputs, kept = forward(table, read, recurrent, counts)
 
         def gradient(of_outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            of_projected = _backward(tf.convert_to_tensor(of_outputs), recurrent, counts, kept)
-            return of_projected, _of_recurrent(outputs, of_projected, counts)
+            of_outputs = tf.convert_to_tensor(of_outputs)
+            rows = tf.shape(table)[0]
+            of_table, of_gates = backward(of_outputs, rows, read, recurrent, counts, kept)
+            return of_table, _of_recurrent(outputs, of_gates, counts)
 
         return outputs, gradient
 
-    return with_gradient(projected, recurrent)
+    return with_gradient(table, recurrent)
 
 
 def _forward(
-    projected: tf.Tensor, recurrent: tf.Tensor, counts: tf.Tensor
+    table: tf.Tensor, read: tf.Tensor, recurrent: tf.Tensor, counts: tf.Tensor
 ) -> tuple[tf.Tensor, tuple[tf.TensorArray, ...]]:
     """The outputs; and of every step the four gates and the cell states."""
+    projected = tf.gather(table, read)
     steps, units = tf.size(counts), recurrent.shape[1]
     outputs = _array(steps, [None, units])
     kept = tuple(_array(steps, [2, None, units]) for _ in range(5))
@@ -65,11 +77,13 @@ def _forward(
 
 def _backward(
     of_outputs: tf.Tensor,
+    rows: tf.Tensor,
+    read: tf.Tensor,
     recurrent: tf.Tensor,
     counts: tf.Tensor,
     kept: tuple[tf.TensorArray, ...],
-) -> tf.Tensor:
-    """The gradient with respect to `projected`."""
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The gradients with respect to the table, which has so many rows, and to the gates' inputs."""
     steps, units = tf.size(counts), recurrent.shape[1]
     transposed = tf.transpose(recurrent, [0, 2, 1])
 
@@ -99,10 +113,11 @@ def _backward(
     nothing = tf.zeros([2, 0, units])
     found = _array(steps, [None, 4 * units])
     start = (steps - 1, tf.shape(of_outputs)[0], nothing, nothing, found)
-    return _loop(lambda t, *_: t >= 0, step, start, units)[4].concat()
+    of_gates = _loop(lambda t, *_: t >= 0, step, start, units)[4].concat()
+    return tf.math.unsorted_segment_sum(of_gates, read, rows), of_gates
 
 
-def _of_recurrent(outputs: tf.Tensor, of_projected: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+def _of_recurrent(outputs: tf.Tensor, of_gates: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
     """The gradient with respect to the recurrent kernels: one matrix product for each direction."""
     later, width = counts[1:], 2 * counts
     starts = tf.cumsum(width, exclusive=True)
@@ -113,7 +128,7 @@ def _of_recurrent(outputs: tf.Tensor, of_projected: tf.Tensor, counts: tf.Tensor
         before = tf.gather(starts[:-1] + direction * counts[:-1], step) + row
         at = tf.gather(starts[1:] + direction * later, step) + row
         gradients.append(
-            tf.matmul(tf.gather(outputs, before), tf.gather(of_projected, at), transpose_a=True)
+            tf.matmul(tf.gather(outputs, before), tf.gather(of_gates, at), transpose_a=True)
         )
     return tf.stack(gradients)
 

@@ -18,7 +18,7 @@ from siamese.encoder.lstm_weights import LstmWeights
 from siamese.encoder.positions import Positions
 
 # Of `_lstm.c`. A library of another one was built from an older file.
-INTERFACE = 1
+INTERFACE = 2
 # What the library may have versions for, the fastest first, and numbers in a register.
 LANES = {"avx512": 16, "avx2": 8, "neon": 4}
 
@@ -47,7 +47,11 @@ class Kernel:
         self._products.argtypes = [
             *(pointer, number, number, pointer, pointer, number, ctypes.c_int, pointer)
         ]
-        self.run.restype = self._products.restype = None
+        self.forward = getattr(library, f"lstm_forward_{name}")
+        self.backward = getattr(library, f"lstm_backward_{name}")
+        self.forward.argtypes = self.backward.argtypes = [pointer, number]
+        for function in (self.run, self._products, self.forward, self.backward):
+            function.restype = None
 
     def lstm(self, weights: LstmWeights) -> "KernelLstm":
         """Prepare a layer."""
