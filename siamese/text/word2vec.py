@@ -1,6 +1,7 @@
 """Character vectors: word2vec files -> an embedding matrix, and training them with gensim."""
 
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -91,14 +92,24 @@ class Again(Iterable[Item]):
 def _signals_held_back() -> Iterator[None]:
     """Let Ctrl-C and SIGTERM wait until the block ends.
 
-    Compiled modules make an `ImportError` of any that arrives while they are imported; gensim takes
-    that for a module that is missing, and goes on without it.
+    An exception that arises while a compiled module is imported may come out as an `ImportError`;
+    gensim takes that for a module that is missing, and goes on without it.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's
+        return
+    caught: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in handlers:
+        # Not by a mask: another thread, such as one of OpenBLAS, would receive it.
+        signal.signal(number, lambda number, _: caught.append(number))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+        for again in caught:
+            signal.raise_signal(again)
 
 
 def train_vectors(
