@@ -46,6 +46,22 @@ def gather_any(values: tf.Tensor) -> tf.Tensor:
     return _side_by_side(values, before, ends[-1])
 
 
+def gather_together(
+    gather: Callable[[tf.Tensor], tf.Tensor], *values: tf.Tensor
+) -> list[tf.Tensor]:
+    """Concatenate each of several arrays of one type along its first axis, in one message.
+
+    Args:
+        gather: of one array, such as `gather_shares`.
+        values: as many of each for every replica.
+    """
+    everything = gather(tf.concat([tf.reshape(each, [-1]) for each in values], axis=0)[None])
+    sizes = tf.stack([tf.size(each) for each in values])
+    parts = tf.split(everything, sizes, num=len(values), axis=1)
+    rows = [tf.concat([[-1], tf.shape(each)[1:]], axis=0) for each in values]
+    return list(map(tf.reshape, parts, rows))
+
+
 def _side_by_side(values: tf.Tensor, before: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
     """Add up the replicas' values, which lie beside each other among so many rows."""
     if values.dtype == tf.bool:

@@ -10,7 +10,7 @@ from siamese.config.yaml_files import nearest
 from siamese.data.batching import NO_TEXT
 from siamese.encoder.keras_tf import tf
 from siamese.errors import UserError
-from siamese.training.gather import gather_any, gather_shares
+from siamese.training.gather import gather_any, gather_shares, gather_together
 
 
 class Loss(Protocol):
@@ -58,6 +58,22 @@ class Columns:
 
 
 @dataclass(frozen=True)
+class LabelledPairs:
+    """The batch's labelled pairs, those of all replicas.
+
+    Attributes:
+        cosines: of the two texts of each, float32 `[pairs]`.
+        grades: from 0 to 1, or -1 where there is no pair, float32 `[pairs]`.
+        groups: the number, in the whole batch, of the group that each came with. Those of no group
+            came as the second half of a group's place. int32 `[pairs]`.
+    """
+
+    cosines: tf.Tensor
+    grades: tf.Tensor
+    groups: tf.Tensor
+
+
+@dataclass(frozen=True)
 class LossInputs:
     """One replica's share of a batch: B groups, R rows, of which the first 2 B are the groups'.
 
@@ -79,6 +95,7 @@ class LossInputs:
             through it: each replica gets the sum of what all replicas have for its values.
         gather_shares: does the same for values of which every replica has as many, in half the
             messages. None: by `gather`.
+        gathered: what `columns` and `labelled_pairs` return, once it is there; see `together`.
     """
 
     embeddings: tf.Tensor
@@ -92,6 +109,7 @@ class LossInputs:
     replicas: int = 1
     gather: Callable[[tf.Tensor], tf.Tensor] = tf.identity
     gather_shares: Callable[[tf.Tensor], tf.Tensor] | None = None
+    gathered: tuple[Columns, LabelledPairs] | None = None
 
     @property
     def groups(self) -> tf.Tensor:
@@ -113,23 +131,50 @@ class LossInputs:
         """Another text of each group, with unit length, float32 `[B, dim]`."""
         return self.unit[self.groups : 2 * self.groups]
 
-    @property
-    def pair_groups(self) -> tf.Tensor:
-        """The number, in the whole batch, of the group that each labelled pair came with.
-
-        Those of no group came as the second half of a group's place. int32 `[pairs]`.
-        """
-        return self.replica * self.groups + self.pairs[:, 0] % self.groups
-
     def columns(self) -> Columns:
         """Gather the rows of all replicas."""
-        size = tf.shape(self.column_keys)[0]
-        unit = self.unit
-        own = tf.pad(unit, [[0, size - tf.shape(unit)[0]], [0, 0]])
-        gather = self.gather_shares or self.gather
+        if self.gathered:
+            return self.gathered[0]
         # Replicas take part in this order; what is known before the encoder has run comes first.
-        keys = gather(self.column_keys)
-        return Columns(gather(own), keys, own, self.replica * size)
+        [keys] = self._gather(self.column_keys)
+        own = self._own_columns()
+        [unit] = self._gather(own)
+        return Columns(unit, keys, own, self.replica * tf.shape(own)[0])
+
+    def labelled_pairs(self) -> LabelledPairs:
+        """Gather the labelled pairs of all replicas, as numbers."""
+        if self.gathered:
+            return self.gathered[1]
+        known = self._gather(*self._known_of_pairs())
+        [cosines] = self._gather(self._cosines_of_pairs())
+        return _labelled_pairs(cosines, *known)
+
+    def together(self) -> "LossInputs":
+        """Gather both in as few messages as one of them takes: those cost more than their bytes."""
+        own = self._own_columns()
+        keys, *known = self._gather(self.column_keys, *self._known_of_pairs())
+        unit, cosines = self._gather(own, self._cosines_of_pairs())
+        columns = Columns(unit, keys, own, self.replica * tf.shape(own)[0])
+        return replace(self, gathered=(columns, _labelled_pairs(cosines, *known)))
+
+    def _own_columns(self) -> tf.Tensor:
+        missing = tf.shape(self.column_keys)[0] - tf.shape(self.embeddings)[0]
+        return tf.pad(self.unit, [[0, missing], [0, 0]])
+
+    def _cosines_of_pairs(self) -> tf.Tensor:
+        of_both = tf.gather(self.unit, tf.maximum(self.pairs, 0))
+        return tf.reduce_sum(of_both[:, 0] * of_both[:, 1], axis=1)
+
+    def _known_of_pairs(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """The pairs' grades and groups, int64 (the grades' bits), to be gathered with hashes."""
+        grades = tf.where(self.pairs[:, 0] >= 0, self.grades, -1.0)
+        groups = self.replica * self.groups + self.pairs[:, 0] % self.groups
+        return tf.cast(tf.bitcast(grades, tf.int32), tf.int64), tf.cast(groups, tf.int64)
+
+    def _gather(self, *values: tf.Tensor) -> list[tf.Tensor]:
+        if self.replicas == 1:
+            return list(values)
+        return gather_together(self.gather_shares or self.gather, *values)
 
     def excluded(self, columns: Columns) -> tf.Tensor:
         """Find the columns that are no negatives of a group, bool `[B, all columns]`.
@@ -147,6 +192,11 @@ class LossInputs:
             values: as many for every replica.
         """
         return tf.reduce_sum(values) / tf.cast(tf.size(values) * self.replicas, values.dtype)
+
+
+def _labelled_pairs(cosines: tf.Tensor, coded: tf.Tensor, groups: tf.Tensor) -> LabelledPairs:
+    grades = tf.bitcast(tf.cast(coded, tf.int32), tf.float32)
+    return LabelledPairs(cosines, grades, tf.cast(groups, tf.int32))
 
 
 def replica_inputs(embeddings: tf.Tensor, *arrays: tf.Tensor) -> LossInputs:
@@ -185,7 +235,12 @@ def build_loss(settings: recipe.Loss) -> Loss:
     ]
     if not added:
         return loss
-    return lambda inputs: tf.add_n([loss(inputs), *(w * other(inputs) for w, other in added)])
+
+    def all_of_them(inputs: LossInputs) -> tf.Tensor:
+        inputs = inputs.together() if settings.ranking else inputs
+        return tf.add_n([loss(inputs), *(weight * other(inputs) for weight, other in added)])
+
+    return all_of_them
 
 
 def read_options(settings: recipe.Loss, defaults: Mapping[str, Any]) -> dict[str, Any]:

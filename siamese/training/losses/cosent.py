@@ -43,19 +43,12 @@ class CoSENT:
 
     def __call__(self, inputs: LossInputs) -> tf.Tensor:
         """Compute this replica's part: all replicas compute the whole and take an equal share."""
-        gather = inputs.gather_shares or inputs.gather
-        one, other = tf.unstack(tf.gather(inputs.unit, tf.maximum(inputs.pairs, 0)), axis=1)
-        # Scaled here, so that the gradient of `all_gather` gets a tensor: that of `tf.gather` is
-        # sparse, which it cannot take.
-        logits = self._scale * gather(tf.reduce_sum(one * other, axis=1))
-        grades = tf.where(inputs.pairs[:, 0] >= 0, inputs.grades, -1.0)
+        pairs = inputs.labelled_pairs()
+        logits, grades = self._scale * pairs.cosines, pairs.grades
         if self._groups_at_once is None:
-            logits, grades = logits[None], gather(grades)[None]
+            logits, grades = logits[None], grades[None]
         else:
-            block = tf.cast(inputs.pair_groups // self._groups_at_once, tf.float32)
-            # Together: a gather is a message to every other replica.
-            grades, block = tf.unstack(gather(tf.stack([grades, block], axis=1)), axis=1)
-            logits, grades = _in_blocks(tf.cast(block, tf.int32), logits, grades)
+            logits, grades = _in_blocks(pairs.groups // self._groups_at_once, logits, grades)
         return tf.reduce_mean(_ranked(logits, grades)) / tf.cast(inputs.replicas, tf.float32)
 
 

@@ -3,11 +3,19 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from gathering import REPLICAS
 from paths import ROOT, TESTS
+
+from siamese.config.loading import load_recipe
+from siamese.encoder.keras_tf import tf
+from siamese.testing.tiny import make_share
+from siamese.testing.training import inputs_of
+from siamese.training.gather import gather_together
+from siamese.training.loss import build_loss
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +53,25 @@ def test_tensorflows_all_gather_is_not_used() -> None:
     for wing in ("siamese", "distributed"):
         for path in (ROOT / wing).rglob("*.py"):
             assert ".all_gather(" not in path.read_text(encoding="utf-8"), path
+
+
+def test_arrays_that_are_gathered_together_come_back_in_their_shapes() -> None:
+    numbers, names = np.arange(6).reshape(2, 3), np.array([7, 8])
+    both = gather_together(lambda mine: tf.concat([mine, 10 * mine], axis=0), numbers, names)
+    np.testing.assert_array_equal(both[0], np.concatenate([numbers, 10 * numbers]))
+    np.testing.assert_array_equal(both[1], [7, 8, 70, 80])
+
+
+def test_contrastive_loss_and_cosent_share_their_messages() -> None:
+    """One of what is known before the encoder has run, one of what comes from it."""
+    messages = []
+
+    def gather(mine: tf.Tensor) -> tf.Tensor:
+        messages.append(mine.dtype)
+        return tf.concat([mine, mine], axis=0)
+
+    share = make_share([0, 1, 2])
+    embeddings = tf.random.stateless_normal([len(share.batch.positions), 4], [1, 2])
+    inputs = replace(inputs_of(embeddings, share), replicas=2, gather=gather)
+    build_loss(load_recipe("default").loss)(inputs)
+    assert messages == [tf.int64, tf.float32]
