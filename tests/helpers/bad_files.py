@@ -3,7 +3,6 @@
 from pathlib import Path
 
 GBK = "怎么".encode("gbk")
-
 # A line of UTF-8 and GBK together; a file in GBK alone is read as such.
 BROKEN = "别的话".encode() + GBK
 
@@ -29,7 +28,6 @@ GROUP_FILES: dict[str, tuple[str, bytes | None, list[str]]] = {
     "no parquet": ("a.parquet", b"PAR1 not really PAR1", ["a.parquet"]),
     "ending": ("a.docx", b"PK", ["a.docx", ".jsonl"]),
 }
-
 PAIR_FILES: dict[str, tuple[str, bytes | None, list[str]]] = {
     "missing pairs": ("none.tsv", None, ["none.tsv", "no such file"]),
     "empty pairs": ("a.tsv", b"", ["a.tsv", "empty"]),
@@ -52,7 +50,6 @@ PAIR_FILES: dict[str, tuple[str, bytes | None, list[str]]] = {
     "header only": ("a.tsv", b"text1\ttext2\tlabel\n", ["a.tsv: no positive"]),
     "no parquet of pairs": ("a.parquet", b"PAR1 not really PAR1", ["a.parquet"]),
 }
-
 BAD_FILES = GROUP_FILES | PAIR_FILES
 
 

@@ -9,9 +9,7 @@ from small_index import some_texts
 from siamese import Entry
 
 KINDS = ["cosine", "notebook"]
-
 TEXTS = some_texts(60)
-
 EVERYTHING = -math.inf
 
 

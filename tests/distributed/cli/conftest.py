@@ -14,7 +14,6 @@ from siamese.config.recipe import Recipe
 from siamese.training.run_folder import RunFolder
 
 GROUPS = {str(i): [f"第{i}个问题", f"问题{i}"] for i in range(8)}
-
 DEV = "怎么办卡\t如何办卡\t1\n怎么办卡\t怎么销卡\t0\n"
 
 
