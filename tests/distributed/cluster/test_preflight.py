@@ -15,6 +15,7 @@ import pytest
 import ray
 import ray._private.worker
 import yaml
+from preflight_process import in_a_process
 from ray.cluster_utils import Cluster
 from ray.core.generated.autoscaler_pb2 import ClusterConfig, NodeGroupConfig
 
@@ -68,30 +69,6 @@ def refusal(check: Callable[..., list[str]], *args: Any, **kwargs: Any) -> str:
 def line(message: str, label: str) -> str:
     (found,) = [text for text in message.splitlines() if text.split()[0] == label]
     return found.removeprefix(f"  {label:<8} ")
-
-
-# --- counting, without a cluster
-
-
-@pytest.mark.parametrize(
-    ("have", "need", "count"),
-    [
-        ({"CPU": 4}, {"CPU": 3}, 1),
-        ({"CPU": 4}, {"CPU": 5}, 0),
-        ({"CPU": 0.3}, {"CPU": 0.1}, 3),
-        ({}, {"CPU": 1}, 0),
-        ({"CPU": 8}, {"CPU": 1, "GPU": 1}, 0),
-        ({"CPU": 8, "GPU": 2}, {"CPU": 1, "GPU": 1}, 2),
-        ({"CPU": 8, "GPU": 2}, {"CPU": 1, "GPU": 0.5}, 4),
-        ({"CPU": 8, "GPU": 2}, {"CPU": 1, "GPU": 0.6}, 2),
-        ({"CPU": 8, "GPU": 1.5}, {"CPU": 1, "GPU": 0.5}, 3),
-        ({"CPU": 1, "GPU": 2}, {"CPU": 1, "GPU": 0.5}, 1),
-    ],
-)
-def test_a_worker_is_on_one_node_and_its_share_of_a_gpu_on_one_gpu(
-    have: dict[str, float], need: dict[str, float], count: int
-) -> None:
-    assert capacity.fits(have, need) == count
 
 
 # --- what fits
@@ -254,39 +231,6 @@ def test_a_missing_path_is_told_once_not_once_a_node(
     assert line(message, "problem").startswith(f"{tmp_path / 'missing'}: no such file or folder")
 
 
-def test_a_run_folder_at_a_uri_is_written_to_and_left_clean() -> None:
-    assert node_checks.check_run_uri("memory://preflight/run") == []
-    filesystem = node_checks.filesystem_of("memory://preflight")[0]
-    assert filesystem.find("/preflight") == []
-
-
-def in_a_process(cluster: Cluster, run: str, limits: str) -> subprocess.Popen[str]:
-    """`preflight` in a process of its own, because what is tested is that it ends.
-
-    It connects, and goes on when a line is sent to it.
-    """
-    program = f"""
-import ray
-ray.init(address={cluster.address!r}, log_to_driver=False, logging_level="ERROR")
-from distributed.cluster import preflight
-{limits}
-input()
-try:
-    request = preflight.Request(preflight.Execution(workers=(1, 1)))
-    preflight.preflight(request, read=[], run={run!r})
-except preflight.UserError as error:
-    print(error)
-    raise SystemExit(2)
-"""
-    return subprocess.Popen(
-        [sys.executable, "-c", program],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def test_a_bucket_that_never_answers_is_named_and_the_process_ends(cluster: Cluster) -> None:
     # pyarrow would keep the process from ending for more than a minute, were it called there.
     with socket.socket() as silent:
@@ -300,17 +244,6 @@ def test_a_bucket_that_never_answers_is_named_and_the_process_ends(cluster: Clus
 
 
 # --- nodes
-
-
-def test_a_node_tells_what_it_cannot_see(tmp_path: Path) -> None:
-    marker = tmp_path / "marker"
-    gone = str(tmp_path / "gone")
-    seen = node_checks.look("node", [str(tmp_path), gone], str(marker))
-    assert (seen["unread"], seen["shared"]) == ([gone], False)
-    assert list(tmp_path.iterdir()) == []  # without the marker it writes nothing
-    marker.touch()
-    assert node_checks.look("node", [], str(marker))["shared"]
-    assert node_checks._answer(str(marker), "node").exists()
 
 
 def test_other_versions_and_missing_packages_on_a_node_are_problems(cluster: Cluster) -> None:
