@@ -21,7 +21,6 @@ from siamese.training.shares import check_shares
 # The settings that say how many steps a run has, and how many it needs.
 _SET_THE_STEPS = (
     "optimizer.warmup_steps",
-    "optimizer.scale_with_batch",
     "training.epochs",
     "sampling.batch_groups",
     "sampling.method",

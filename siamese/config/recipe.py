@@ -115,14 +115,16 @@ class Optimizer(Section):
     warmup_steps: int = Field(
         0, ge=0, lt=MOST, description="the rate rises linearly from 0 over these"
     )
+    warmup_share: float = Field(
+        0, ge=0, lt=1, description="or, where warmup_steps is 0, over this share of the run"
+    )
     scale_with_batch: int | None = Field(
         None,
         ge=2,
         lt=MOST,
-        description="groups in the batch that the rate, beta_2 and the warm-up are meant for. In "
-        "a batch of k times as many groups the rate is sqrt(k) times as high, 1 - beta_2 is k "
-        "times as large (0.1 at most), and the warm-up takes a k-th of the steps; null: they are "
-        "taken as they are",
+        description="groups in the batch that the rate and beta_2 are meant for. In a batch of k "
+        "times as many groups the rate is sqrt(k) times as high, and 1 - beta_2 is k times as "
+        "large (0.1 at most); null: they are taken as they are",
     )
     decay: Literal["constant", "cosine"] = Field(
         "constant", description="`cosine` falls to 0 at the last epoch's end"
@@ -143,7 +145,6 @@ class Optimizer(Section):
         changed = {
             "learning_rate": min(self.learning_rate * times**0.5, 1.0),
             "beta_2": 1 - min((1 - self.beta_2) * times, max(0.1, 1 - self.beta_2)),
-            "warmup_steps": round(self.warmup_steps / times),
             "scale_with_batch": None,
         }
         return self.model_copy(update=changed)

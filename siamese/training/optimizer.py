@@ -13,7 +13,7 @@ def build_optimizer(recipe: Optimizer, total_steps: int) -> keras.optimizers.Opt
         recipe: the recipe's section, as it holds for the batch (`Optimizer.at_batch`).
         total_steps: steps of the whole run.
     """
-    warm = recipe.warmup_steps
+    warm = recipe.warmup_steps or int(recipe.warmup_share * total_steps)
     rate = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0 if warm else recipe.learning_rate,
         warmup_target=recipe.learning_rate if warm else None,

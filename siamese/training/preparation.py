@@ -93,7 +93,7 @@ def check_steps(recipe: Recipe, data: TrainingData) -> None:
         UserError: there is not, or it does not.
     """
     steps = steps_per_epoch(data, recipe.sampling) * recipe.training.epochs
-    warmup = recipe.optimizer.at_batch(recipe.sampling.batch_groups).warmup_steps
+    warmup = recipe.optimizer.warmup_steps
     if warmup >= steps:
         raise UserError(
             f"optimizer.warmup_steps={warmup:,}, but the whole run has "

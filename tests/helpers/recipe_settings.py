@@ -40,6 +40,7 @@ OTHER = {
     "optimizer.learning_rate": 0.0021,
     "optimizer.beta_2": 0.99,
     "optimizer.warmup_steps": 1,
+    "optimizer.warmup_share": 0.1,
     "optimizer.scale_with_batch": 32,
     "optimizer.decay": "constant",
     "optimizer.clip_norm": 2,

@@ -47,23 +47,45 @@ def test_a_longer_gradient_is_scaled_to_the_length(length, expected) -> None:
     np.testing.assert_allclose(means, np.array([3, 4, 12]) * 0.1 * expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize(("share", "steps"), [(0.2, 4), (0.24, 4), (0.999, 19), (0.01, 0)])
+def test_a_warm_up_may_be_a_share_of_the_run(share, steps) -> None:
+    """Rounded down, so that it is shorter than any run."""
+    as_share, as_steps = (
+        build_optimizer(Optimizer(learning_rate=0.01, **warmup), total_steps=20)
+        for warmup in ({"warmup_share": share}, {"warmup_steps": steps})
+    )
+    for step in range(21):
+        rates = []
+        for optimizer in (as_share, as_steps):
+            optimizer.iterations.assign(step)
+            rates.append(float(optimizer.learning_rate))
+        assert rates[0] == rates[1]
+
+
+def test_a_warm_up_in_steps_comes_before_a_share() -> None:
+    settings = Optimizer(learning_rate=0.01, warmup_steps=2, warmup_share=0.5)
+    optimizer = build_optimizer(settings, total_steps=20)
+    optimizer.iterations.assign(1)
+    assert float(optimizer.learning_rate) == pytest.approx(0.005)
+
+
 @pytest.mark.parametrize(
-    ("groups", "rate", "beta_2", "warmup"),
+    ("groups", "rate", "beta_2"),
     [
-        (64, 0.006, 0.998, 120),
-        (256, 0.012, 0.992, 30),
-        (1024, 0.024, 0.968, 8),
-        (16, 0.003, 0.9995, 480),
-        (64 * 64, 0.048, 0.9, 2),  # not 1 - 0.002 * 64
-        (64 << 20, 1.0, 0.9, 0),
+        (64, 0.006, 0.998),
+        (256, 0.012, 0.992),
+        (1024, 0.024, 0.968),
+        (16, 0.003, 0.9995),
+        (64 * 64, 0.048, 0.9),  # not 1 - 0.002 * 64
+        (64 << 20, 1.0, 0.9),
     ],
 )
-def test_settings_for_one_batch_are_scaled_to_another(groups, rate, beta_2, warmup) -> None:
+def test_settings_for_one_batch_are_scaled_to_another(groups, rate, beta_2) -> None:
     settings = Optimizer(
         learning_rate=0.006, beta_2=0.998, warmup_steps=120, clip_norm=1, scale_with_batch=64
     ).at_batch(groups)
     found = (settings.learning_rate, settings.beta_2, settings.warmup_steps, settings.clip_norm)
-    assert found == pytest.approx((rate, beta_2, warmup, 1))
+    assert found == pytest.approx((rate, beta_2, 120, 1))
     assert settings.at_batch(7) == settings  # they are what holds
     assert build_optimizer(settings, total_steps=10_000).beta_2 == pytest.approx(beta_2)
 
