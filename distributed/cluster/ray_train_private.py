@@ -33,6 +33,7 @@ def tensorflow_trainer(
         growth: of an elastic run (`distributed.keras.growth.Growth`); see `elastic_policy`.
         options: as of `TensorflowTrainer`.
     """
+    import ray
     from ray.train.v2._internal.callbacks import DatasetsCallback
     from ray.train.v2._internal.callbacks.placement_group_callback import (
         PlacementGroupCleanerCallback,
@@ -40,7 +41,11 @@ def tensorflow_trainer(
     from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
     from ray.train.v2.tensorflow.tensorflow_trainer import TensorflowTrainer
 
-    unused = (DatasetsCallback, PlacementGroupCleanerCallback)
+    unused: tuple[type, ...] = (DatasetsCallback,)
+    if ray.get_runtime_context().get_actor_id() is None:
+        # Places are free again when the job of this process has ended. Those that an actor took, as
+        # a sweep's trial, would be kept until then, though the actor were ended long before.
+        unused += (PlacementGroupCleanerCallback,)
 
     class Trainer(TensorflowTrainer):
         def __init__(self) -> None:
